@@ -1,0 +1,188 @@
+"""The user's configuration, checked field by field, and completed for one command."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import urlsplit
+
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from isodate import parse_duration
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import ValidationError
+
+from source_events.connection import Connection
+from source_events.specification import specification
+
+LOOPBACK_HOSTS = frozenset({"localhost", "host.docker.internal"})
+MAX_ATTEMPTS, ATTEMPTS_OF_A_CHECK = 8, 2
+
+
+class InvalidConfiguration(AirbyteTracedException):
+    """A `config_error` whose message names each field that is wrong and says what to do; never a value."""
+
+    def __init__(self, problems: list[str]) -> None:
+        message = "The configuration is not valid. " + " ".join(problems)
+        super().__init__(message=message, internal_message=message, failure_type=FailureType.config_error)
+
+
+def validate(config: Any) -> None:
+    """
+    :raises InvalidConfiguration: if a field is missing, of the wrong form, or contradicts another
+    """
+    problems = list(_problems(config))
+    if problems:
+        raise InvalidConfiguration(problems)
+
+
+def complete(config: Mapping[str, Any], *, check: bool = False) -> dict[str, Any]:
+    """The configuration with its defaults, and with what the components of one command share.
+
+    `end_date` is the moment of the call unless it is set, so that all slices of a sync end together. A check asks for
+    a single row and gives up early.
+
+    :raises InvalidConfiguration: see `validate`
+    """
+    validate(config)
+    schema = specification()["connectionSpecification"]
+    completed = _with_defaults(config, schema)
+    completed["provider"] = _with_defaults(config["provider"], _branch(schema, config["provider"]["provider_type"]))
+    completed["provider"]["api_url"] = completed["provider"]["api_url"].rstrip("/")
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    completed["start_date"] = _moment(completed["start_date"]).isoformat() + "Z"
+    end = _moment(completed["end_date"]) if completed.get("end_date") else now
+    completed["end_date"] = end.isoformat(timespec="seconds") + "Z"
+    completed["event_types"] = completed.get("event_types") or []
+    completed["contact_ids"] = completed.get("contact_ids") or []
+    completed["page_size"] = 1 if check else None
+    completed["max_attempts"] = ATTEMPTS_OF_A_CHECK if check else MAX_ATTEMPTS
+    completed["connection"] = Connection(completed["num_workers"], completed.get("requests_per_minute"))
+    return completed
+
+
+def _problems(config: Any) -> Iterator[str]:
+    schema = specification()["connectionSpecification"]
+    if not isinstance(config, Mapping):
+        yield "It must be a JSON object."
+        return
+    common = deepcopy(schema)
+    del common["properties"]["provider"]["oneOf"]
+    yield from _schema_problems(common, config, "")
+    provider = config.get("provider")
+    if isinstance(provider, Mapping):
+        types = [branch["properties"]["provider_type"]["const"] for branch in schema["properties"]["provider"]["oneOf"]]
+        if provider.get("provider_type") not in types:
+            yield f"`provider.provider_type` must be one of {', '.join(types)}."
+        else:
+            branch = _branch(schema, provider["provider_type"])
+            yield from _schema_problems(branch, provider, "provider.")
+            yield from _address_problems(provider.get("api_url"))
+    yield from _time_problems(config)
+
+
+def _branch(schema: Mapping[str, Any], provider_type: str) -> dict[str, Any]:
+    branches = schema["properties"]["provider"]["oneOf"]
+    found: dict[str, Any] = next(
+        branch for branch in branches if branch["properties"]["provider_type"]["const"] == provider_type
+    )
+    return found
+
+
+def _schema_problems(schema: Mapping[str, Any], value: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    # A form leaves an optional field that was emptied as null.
+    given = {name: entry for name, entry in value.items() if entry is not None or name in schema.get("required", ())}
+    for error in sorted(Draft7Validator(schema).iter_errors(given), key=lambda error: [str(part) for part in error.path]):
+        yield _sentence(error, prefix, given)
+    for name in given:
+        if name not in schema["properties"] and not name.startswith("_"):
+            alike = difflib.get_close_matches(name, schema["properties"], n=1)
+            if alike:
+                yield f"`{prefix}{name}` is not a field; did you mean `{prefix}{alike[0]}`?"
+
+
+def _sentence(error: ValidationError, prefix: str, value: Mapping[str, Any]) -> str:
+    """The problem in words. The library's own message is not used, because it quotes the value."""
+    field = prefix + "".join(f"[{part}]" if isinstance(part, int) else str(part) for part in error.absolute_path)
+    expected = error.validator_value
+    if error.validator == "required":
+        missing = next(name for name in expected if name not in error.instance)
+        alike = difflib.get_close_matches(missing, [name for name in value if name not in expected], n=1)
+        hint = f" (is it what you called `{alike[0]}`?)" if alike else ""
+        return f"`{field}{missing}` is missing{hint}."
+    described = {
+        "type": f"must be of type {expected}",
+        "const": f"must be {expected}",
+        "enum": f"must be one of {expected}",
+        "pattern": f"must have the form: {error.schema.get('pattern_descriptor', expected)}",
+        "minLength": "must not be empty",
+        "minItems": "must not be empty",
+        "minimum": f"must be at least {expected}",
+        "maximum": f"must be at most {expected}",
+        "uniqueItems": "must not name anything twice",
+    }
+    return f"`{field}` {described.get(str(error.validator), f'is not valid ({error.validator})')}."
+
+
+def _address_problems(address: Any) -> Iterator[str]:
+    if not isinstance(address, str):
+        return
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or any(character.isspace() for character in address):
+        yield "`provider.api_url` must be an address like https://host/path."
+    elif parts.username or parts.password:
+        yield "`provider.api_url` must not hold a user or a password; use the fields for credentials."
+    elif parts.query or parts.fragment:
+        yield "`provider.api_url` must not hold a query or a fragment."
+    elif parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+        yield "`provider.api_url` must begin with https://, so that the credentials are encrypted on their way."
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in LOOPBACK_HOSTS
+
+
+def _time_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    moments = {}
+    for name in ("start_date", "end_date"):
+        if isinstance(config.get(name), str):
+            try:
+                moments[name] = _moment(config[name])
+            except ValueError:
+                if len(config[name]) == len("YYYY-MM-DDTHH:MM:SSZ"):
+                    yield f"`{name}` is not a date and time that exists."
+    if "start_date" in moments:
+        if "end_date" in moments and moments["start_date"] > moments["end_date"]:
+            yield "`start_date` must not be after `end_date`."
+        elif moments["start_date"] > datetime.now(timezone.utc).replace(tzinfo=None):
+            yield "`start_date` must not be in the future."
+    window = config.get("window_size")
+    if isinstance(window, str) and _duration(window) is not None and _duration(window) < timedelta(minutes=1):
+        yield "`window_size` must be at least PT1M."
+
+
+def _moment(value: str) -> datetime:
+    return datetime.strptime(value.partition(".")[0].removesuffix("Z"), "%Y-%m-%dT%H:%M:%S")
+
+
+def _duration(value: str) -> Any:
+    try:
+        return parse_duration(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _with_defaults(value: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    defaults = {name: field["default"] for name, field in schema["properties"].items() if "default" in field}
+    return defaults | {name: entry for name, entry in value.items() if entry is not None}

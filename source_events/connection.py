@@ -1,0 +1,147 @@
+"""What all requests of one command share: connections, the limits on them, and the memory their answers may take."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from airbyte_cdk.sources.streams.call_rate import HttpAPIBudget, MovingWindowCallRatePolicy, Rate
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from requests.adapters import HTTPAdapter
+
+from source_events import __version__
+from source_events.authentication import Token
+
+MEMORY_FOR_ANSWERS = 48 * 1024 * 1024
+"""Bytes of answers that are read but not yet written. A page of 10,000 events is about 6.5 MB."""
+
+
+class Connection:
+    """Shared by all streams, and by logins: `num_workers` and `requests_per_minute` hold for all of them together."""
+
+    def __init__(self, num_workers: int, requests_per_minute: int | None) -> None:
+        self.slots = Slots(num_workers)
+        self.memory = Memory(MEMORY_FOR_ANSWERS)
+        self.token = Token()
+        self.adapter = RateLimitedAdapter(num_workers, requests_per_minute)
+        self.refusal: AirbyteTracedException | None = None
+        """The first error that only the user can mend. No request is sent after it."""
+
+
+class Slots:
+    """At most so many requests at once. A thread that renews a token in the middle of a request needs no second slot."""
+
+    def __init__(self, number: int) -> None:
+        self._free = threading.BoundedSemaphore(number)
+        self._mine = threading.local()
+
+    @contextmanager
+    def occupied(self) -> Iterator[None]:
+        if getattr(self._mine, "occupied", False):
+            yield
+            return
+        with self._free:
+            self._mine.occupied = True
+            try:
+                yield
+            finally:
+                self._mine.occupied = False
+
+
+class Memory:
+    """A bound on the bytes of answers in flight: whoever reads an answer waits until earlier ones have been written.
+
+    An answer larger than the bound is let through alone. What is reserved is free again when nobody refers to the
+    reservation any more, so an answer that is dropped on the way cannot block the others; should something hold on to
+    one, the wait ends after `patience` seconds all the same.
+    """
+
+    def __init__(self, limit: int, patience: float = 60.0) -> None:
+        self._limit = limit
+        self._patience = patience
+        self._used = 0
+        self._changed = threading.Condition()
+
+    def reserve(self, size: int) -> Reservation:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._used or self._used + size <= self._limit, self._patience)
+            self._used += size
+        return Reservation(self, size)
+
+    def change(self, difference: int) -> None:
+        with self._changed:
+            self._used += difference
+            self._changed.notify_all()
+
+
+class Reservation:
+    """So many bytes of the memory, until it is collected."""
+
+    def __init__(self, memory: Memory, size: int) -> None:
+        self._memory = memory
+        self._size = size
+
+    def resize(self, size: int) -> None:
+        """Correct an announced size by the real one; never waits."""
+        self._memory.change(size - self._size)
+        self._size = size
+
+    def __del__(self) -> None:
+        self._memory.change(-self._size)
+
+
+class RateLimitedAdapter(HTTPAdapter):
+    """Keeps connections open for all threads and counts every request that leaves: logins, retries and redirects."""
+
+    def __init__(self, num_workers: int, requests_per_minute: int | None) -> None:
+        policies = []
+        if requests_per_minute:
+            # Half a second more than a minute: the server's clock sees the requests closer together than they left.
+            rate = Rate(requests_per_minute, timedelta(seconds=60.5))
+            policies.append(MovingWindowCallRatePolicy(rates=[rate], matchers=[]))
+        self._budget = HttpAPIBudget(policies=policies)
+        super().__init__(pool_maxsize=num_workers)
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        self._budget.acquire_call(request)
+        return super().send(request, *args, **kwargs)
+
+
+class Session(requests.Session):
+    """A session over the shared connections; each requester has its own, because the CDK keeps authentication in it."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+        self.headers["User-Agent"] = f"source-events/{__version__}"
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, connection.adapter)
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send, and read the body when there is memory for it."""
+        if self._connection.refusal:
+            raise self._connection.refusal
+        with self._connection.slots.occupied():
+            response = super().send(request, **{**kwargs, "stream": True})
+            reservation = self._connection.memory.reserve(int(response.headers.get("Content-Length") or 0))
+            try:
+                reservation.resize(len(response.content))
+            finally:
+                response.close()
+        setattr(response, "reservation", reservation)
+        return response
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Follow a redirect only within the host, and never from https to http: credentials go nowhere else."""
+        target = super().get_redirect_target(resp)
+        if target is None:
+            return None
+        here, there = urlsplit(resp.url), urlsplit(urljoin(resp.url, target))
+        same_host = here.hostname == there.hostname and (here.scheme, here.port) == (there.scheme, there.port)
+        upgraded = here.hostname == there.hostname and (here.scheme, there.scheme) == ("http", "https")
+        return target if same_host or upgraded else None

@@ -1,0 +1,122 @@
+"""The protocol over standard output: a page is one write, every other message a line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from threading import Lock
+from typing import Any, BinaryIO
+from urllib.parse import quote
+
+from airbyte_cdk.entrypoint import AirbyteEntrypoint
+from airbyte_cdk.models import AirbyteMessage, AirbyteStateMessage, ConfiguredAirbyteCatalog, ConnectorSpecification
+from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
+from airbyte_cdk.utils.airbyte_secrets_utils import get_secrets, update_secrets
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_events.configuration import validate
+from source_events.page import Page
+from source_events.source import SourceEvents, page_in
+
+
+class LineWriter:
+    """Writes whole lines; log lines of other threads stay out of the middle of a page."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._lock = Lock()
+
+    def write(self, text: str) -> None:
+        """One or more complete lines, as a logging handler gives them."""
+        with self._lock:
+            self._stream.write(text.encode("utf-8", "replace"))
+            self._stream.flush()
+
+    def write_page(self, stream: str, page: Page) -> None:
+        """The records of a page, a line each.
+
+        The page lets go of its records, so that the memory is free for the next one.
+        """
+        if not page.records:
+            return
+        head = b'{"type":"RECORD","record":{"stream":%b,"emitted_at":%d,"data":' % (
+            json.dumps(stream).encode(),
+            time.time_ns() // 1_000_000,
+        )
+        lines = head + (b"}}\n" + head).join(page.records) + b"}}\n"
+        with self._lock:
+            self._stream.write(lines)
+            self._stream.flush()
+
+    def flush(self) -> None:
+        with self._lock:
+            self._stream.flush()
+
+
+class PageEntrypoint(AirbyteEntrypoint):
+    """The CDK's entry point, except that pages go to the writer directly, and that errors are for people."""
+
+    def __init__(self, source: SourceEvents, writer: LineWriter) -> None:
+        super().__init__(source)
+        self._events = source
+        self._writer = writer
+
+    def read(
+        self,
+        source_spec: ConnectorSpecification,
+        config: Mapping[str, Any],
+        catalog: ConfiguredAirbyteCatalog,
+        state: list[AirbyteStateMessage],
+    ) -> Iterable[AirbyteMessage]:
+        self.set_up_secret_filter(config, source_spec.connectionSpecification)
+        counter: defaultdict[HashableStreamDescriptor, float] = defaultdict(float)
+        for message in self._events.read_pages(config, catalog, state):
+            page = page_in(message)
+            if page is None or message.record is None:
+                yield self.handle_record_counts(message, counter)
+            else:
+                counter[HashableStreamDescriptor(message.record.stream)] += len(page.records)
+                self._writer.write_page(message.record.stream, page)
+            self._memory_monitor.check_memory_usage()
+
+    @staticmethod
+    def validate_connection(source_spec: ConnectorSpecification, config: Mapping[str, Any]) -> None:
+        validate(config)
+
+    @staticmethod
+    def set_up_secret_filter(config: Mapping[str, Any], connection_specification: Mapping[str, Any]) -> None:
+        """Mask the secrets as they are, as they stand in JSON, and as they stand in a URL."""
+        secrets = [str(secret) for secret in get_secrets(connection_specification, config) if secret]
+        written = {form for secret in secrets for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe=""))}
+        update_secrets(sorted(written, key=len, reverse=True))
+
+
+class PeopleFilter(logging.Filter):
+    """Leaves out log lines of the CDK that would mislead.
+
+    Errors are reported to the user as such; the CDK's count of records counts pages; and it cannot see that our error
+    handler and extractor do split windows.
+    """
+
+    MISLEADING = re.compile(r"Read \d+ records from|Stream \w+ defines `request_window_splitting` but")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, AirbyteTracedException) and not self.MISLEADING.match(str(record.msg))
+
+
+def launch(arguments: list[str]) -> None:
+    """Run a command of the protocol; exits with 1 after an error, which has been written as a message."""
+    writer = LineWriter(sys.stdout.buffer)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(writer)
+            handler.addFilter(PeopleFilter())
+    entrypoint = PageEntrypoint(SourceEvents(), writer)
+    for line in entrypoint.run(entrypoint.parse_args(arguments)):
+        writer.write(f"{line}\n")

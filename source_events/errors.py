@@ -1,0 +1,190 @@
+"""What an answer that is not a page means, and how long to wait before the next attempt."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from weakref import WeakKeyDictionary
+
+import msgspec
+import requests
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.declarative.requesters.error_handlers.default_error_handler import DefaultErrorHandler
+from airbyte_cdk.sources.streams.http.error_handlers import BackoffStrategy, JsonErrorMessageParser
+from airbyte_cdk.sources.streams.http.error_handlers.response_models import (
+    SUCCESS_RESOLUTION,
+    ErrorResolution,
+    ResponseAction,
+)
+from airbyte_cdk.sources.types import Config
+from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_events.decoder import AnswerDecoder, AnswerRefused
+
+LONGEST_WAIT = 300.0
+"""Seconds that one request may take with all its attempts and waits."""
+
+
+@dataclass
+class AnswerErrorHandler(DefaultErrorHandler):
+    """The CDK's handler, with a look at the body of successful answers and with errors that people can act on.
+
+    The manifest's response filters say what each status means. Beyond them: what time mends is tried again (429, 5xx,
+    a broken connection, a body that is not JSON), everything else fails at once. `restart_parameter` is the request
+    parameter that continues a scroll: a client error in answer to it means that the scroll has expired, and its slice
+    is read again in two halves.
+    """
+
+    restart_parameter: str | None = None
+    decoder: AnswerDecoder | None = None
+
+    def interpret_response(self, response_or_exception: requests.Response | Exception | None) -> ErrorResolution:
+        if not isinstance(response_or_exception, requests.Response):
+            return _again(_unreachable(response_or_exception))
+        response = response_or_exception
+        if response.status_code == 429 or response.status_code >= 500:
+            return _again(f"The API answered {_status(response)}")
+        if 300 <= response.status_code < 400:
+            raise self._failure(
+                f"The API redirects to another address ({_status(response)}). "
+                "Set `provider.api_url` to the address that answers itself.",
+                FailureType.config_error,
+            )
+        if response.ok:
+            return self._look_into(response)
+        if self._scroll_expired(response):
+            message = f"The scroll has expired ({_status(response)})"
+            return ErrorResolution(ResponseAction.SPLIT_REQUEST_WINDOW, FailureType.transient_error, message)
+        resolution = super().interpret_response(response)
+        if resolution.response_action is ResponseAction.FAIL:
+            explained = resolution.error_message or "The API refused the request."
+            raise self._failure(
+                f"{explained} (The API answered {_status(response)}{_explanation(response)}.)", resolution.failure_type
+            )
+        return resolution
+
+    def _look_into(self, response: requests.Response) -> ErrorResolution:
+        try:
+            if self.decoder:
+                self.decoder.answer(response)
+            else:
+                msgspec.json.decode(response.content)
+        except msgspec.DecodeError as error:
+            return _again(f"The API answered {_status(response)} with a body that is not the documented JSON ({error})")
+        except AnswerRefused as refused:
+            raise self._failure(
+                f"The API refused the request: {refused}", FailureType.system_error
+            ) from refused
+        return SUCCESS_RESOLUTION
+
+    def _scroll_expired(self, response: requests.Response) -> bool:
+        asked = parse_qs(urlsplit(response.request.url or "").query)
+        return self.restart_parameter in asked and response.status_code in (400, 404, 409, 410)
+
+    def _failure(self, message: str, failure_type: FailureType | None) -> AirbyteTracedException:
+        failure = AirbyteTracedException(
+            message=filter_secrets(message), internal_message=filter_secrets(message), failure_type=failure_type
+        )
+        if failure_type is FailureType.config_error:
+            self.config["connection"].refusal = self.config["connection"].refusal or failure
+        return failure
+
+
+def _again(message: str) -> ErrorResolution:
+    return ErrorResolution(ResponseAction.RETRY, FailureType.transient_error, message)
+
+
+def _unreachable(error: Exception | None) -> str:
+    """A sentence without the URL, whose query may hold a token."""
+    request = getattr(error, "request", None)
+    host = urlsplit(request.url).netloc if request is not None and request.url else "the API"
+    kind = {
+        requests.exceptions.ConnectTimeout: "it does not answer",
+        requests.exceptions.ReadTimeout: "it did not answer in time",
+        requests.exceptions.SSLError: "its certificate or the encryption is not accepted",
+        requests.exceptions.ProxyError: "the proxy does not let the request through",
+        requests.exceptions.ChunkedEncodingError: "it broke off in the middle of an answer",
+        requests.exceptions.ContentDecodingError: "its answer is not compressed as it says",
+    }.get(type(error), "the connection cannot be made or was closed")  # type: ignore[arg-type]
+    return f"Cannot read from {host}: {kind}"
+
+
+def _status(response: requests.Response) -> str:
+    return f"{response.status_code} {response.reason or ''}".strip()
+
+
+def _explanation(response: requests.Response) -> str:
+    """The API's own words, where the body has some; at most a line."""
+    words = JsonErrorMessageParser().parse_response_error_message(response)
+    return f": {words[:200].rstrip('.')}" if words else ""
+
+
+@dataclass
+class PatientBackoff(BackoffStrategy):
+    """Doubles the wait from one second, with a fifth of jitter; `Retry-After` takes its place where the API sends it.
+
+    Gives up with a transient error after `max_attempts`, or as soon as the request would take longer than five minutes
+    in all: a platform takes a longer silence for a dead connector.
+    """
+
+    config: Config
+    parameters: InitVar[Mapping[str, Any]]
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self._began: WeakKeyDictionary[requests.PreparedRequest, float] = WeakKeyDictionary()
+
+    def backoff_time(
+        self, response_or_exception: requests.Response | requests.RequestException | None, attempt_count: int
+    ) -> float | None:
+        asked = _retry_after(response_or_exception)
+        wait = asked if asked is not None else min(2.0 ** (attempt_count - 1), 64.0) * random.uniform(0.8, 1.2)
+        elapsed = self._elapsed(response_or_exception)
+        if attempt_count >= self.config["max_attempts"] or elapsed + wait > LONGEST_WAIT:
+            raise self._exhausted(response_or_exception, attempt_count, asked)
+        # The CDK waits a second more than it is told.
+        return max(wait - 1.0, 0.01)
+
+    def _elapsed(self, response_or_exception: requests.Response | requests.RequestException | None) -> float:
+        request = getattr(response_or_exception, "request", None)
+        if request is None:
+            return 0.0
+        return time.monotonic() - self._began.setdefault(request, time.monotonic())
+
+    @staticmethod
+    def _exhausted(
+        response_or_exception: requests.Response | requests.RequestException | None, attempts: int, asked: float | None
+    ) -> AirbyteTracedException:
+        if isinstance(response_or_exception, requests.Response):
+            problem = f"The API answered {_status(response_or_exception)}"
+        else:
+            problem = _unreachable(response_or_exception)
+        advice = f" and asks to wait {asked:.0f} seconds" if asked is not None else ""
+        return AirbyteTracedException(
+            message=f"{problem} at attempt {attempts}{advice}. Try again later; if this is the rate limit, "
+            "lower `num_workers` or set `requests_per_minute`; if the host is wrong, mend `provider.api_url`.",
+            internal_message=f"{problem} at attempt {attempts}",
+            failure_type=FailureType.transient_error,
+        )
+
+
+def _retry_after(response_or_exception: requests.Response | requests.RequestException | None) -> float | None:
+    """Seconds to wait, from a `Retry-After` in seconds or as a date; nothing else counts as one."""
+    if not isinstance(response_or_exception, requests.Response):
+        return None
+    value = response_or_exception.headers.get("Retry-After", "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return max((moment - datetime.now(timezone.utc)).total_seconds(), 0.0)

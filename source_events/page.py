@@ -1,0 +1,181 @@
+"""From the rows of an answer to finished record bytes, without a Python object for each record.
+
+A page keeps every row as the bytes that the API sent. Only the handful of fields that the common envelope needs are
+decoded, and the envelope is spliced into those bytes. Nothing of the native record is decoded and encoded again, so
+nothing of it can change on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+ENVELOPE_FIELDS = ("id", "provider", "type", "createdAt", "organizationId", "contactId")
+PAGE = "page"
+"""The key under which a page travels through the CDK, as the data of a single record."""
+
+
+class Envelope(Struct):
+    """The fields that every event record has in common; `UNSET` leaves the native field of that name as it is."""
+
+    id: str
+    provider: str
+    type: str | None
+    createdAt: str
+    organizationId: str | UnsetType = UNSET
+    contactId: str | None = None
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer of the API, decoded as far as paging needs it.
+
+    `rows` are the records' own bytes, `token` leads to the next page, `announced` is the total that the API claims,
+    `reservation` holds the memory that the answer takes, for as long as somebody refers to it.
+    """
+
+    rows: list[Raw]
+    token: str | None = None
+    announced: int | None = None
+    reservation: object = None
+
+
+@dataclass(slots=True)
+class Row:
+    """A row and its envelope. `native` names the envelope's fields that the row has itself and that must give way."""
+
+    raw: Raw
+    envelope: Envelope
+    native: Sequence[str] = ()
+
+
+@dataclass(slots=True)
+class Draft:
+    """The rows of one answer, before those that nobody asked for are left out."""
+
+    answer: Answer
+    rows: list[Row]
+
+
+@dataclass(slots=True)
+class Page:
+    """Finished records of one answer, on their way to the output.
+
+    `received` counts the rows of the answer before any was left out, `latest` is the highest `createdAt` of the
+    records, `contacts` are the contacts that occur in them, `fingerprint` is equal for answers with equal rows.
+    """
+
+    records: list[bytes]
+    latest: str | None
+    contacts: frozenset[str]
+    fingerprint: int
+    received: int
+    announced: int | None
+    token: str | None
+    reservation: object = None
+
+    def expand(self) -> Iterator[dict[str, Any]]:
+        """The same records as dictionaries, for callers that do not write lines."""
+        return map(msgspec.json.decode, self.records)
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
+
+
+def finish(draft: Draft, keep: Callable[[Envelope], bool] | None = None) -> Page:
+    """Splice the envelopes of the rows that `keep` accepts; without `keep`, of all rows.
+
+    :raises UnreadableTime: with the id of the record whose `createdAt` is not a time
+    """
+    normalize_times([row.envelope for row in draft.rows])
+    kept = draft.rows if keep is None else [row for row in draft.rows if keep(row.envelope)]
+    return Page(
+        records=[splice(row) for row in kept],
+        latest=max((row.envelope.createdAt for row in kept), default=None),
+        contacts=frozenset(row.envelope.contactId for row in kept if row.envelope.contactId),
+        fingerprint=hash(tuple(row.envelope.id for row in draft.rows)),
+        received=len(draft.rows),
+        announced=draft.answer.announced,
+        token=draft.answer.token,
+        reservation=draft.answer.reservation,
+    )
+
+
+def splice(row: Row) -> bytes:
+    """The row's bytes with the envelope's fields at its end.
+
+    A field that the row has itself would then stand there twice: the names in `native` are taken out first, with all
+    other values kept byte for byte.
+    """
+    raw = bytes(row.raw)
+    if row.native:
+        fields = _decode_fields(raw)
+        raw = _encode({name: value for name, value in fields.items() if name not in row.native})
+    envelope = _encode(row.envelope)
+    return envelope if raw == b"{}" else raw[:-1] + b"," + envelope[1:]
+
+
+class UnreadableTime(ValueError):
+    """A `createdAt` that is not a date and time with a zone; `record_id` says whose."""
+
+    def __init__(self, time: str, record_id: str = "") -> None:
+        super().__init__(time)
+        self.time = time
+        self.record_id = record_id
+
+
+def normalize_times(envelopes: Iterable[Envelope]) -> None:
+    """Bring `createdAt` of each envelope to the notation of `normalize_time`.
+
+    One call checks a whole page; only times in another notation are looked at one by one.
+
+    :raises UnreadableTime: with the record's id
+    """
+    envelopes = list(envelopes)
+    try:
+        msgspec.convert([envelope.createdAt for envelope in envelopes], list[datetime])
+        readable = True
+    except msgspec.ValidationError:
+        readable = False
+    for envelope in envelopes:
+        time = envelope.createdAt
+        if readable and len(time) == 20 and time[19] == "Z" and time[10] == "T":
+            continue
+        try:
+            envelope.createdAt = normalize_time(time)
+        except UnreadableTime as error:
+            raise UnreadableTime(time, envelope.id) from error
+
+
+def normalize_time(time: str) -> str:
+    """`YYYY-MM-DDTHH:MM:SS[.ffffff]Z` for an RFC 3339 time with any offset.
+
+    The fraction keeps the digits that the API gave, at most six.
+
+    :raises UnreadableTime: if it is not such a time
+    """
+    whole, dot, rest = time.partition(".")
+    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+    zone = rest[len(digits) :]
+    try:
+        if dot and not digits:
+            raise ValueError("no digits after the point")
+        moment = datetime.fromisoformat((whole + zone).upper().replace("Z", "+00:00"))
+        if moment.tzinfo is None:
+            raise ValueError("no zone")
+        utc = moment.astimezone(timezone.utc).replace(tzinfo=None)
+    except (ValueError, OverflowError) as error:
+        raise UnreadableTime(time) from error
+    return utc.isoformat(timespec="seconds") + (f".{digits[:6]}" if digits else "") + "Z"
+
+
+def page_of(data: Mapping[str, Any]) -> Page | None:
+    """The page that a record's data carries, if it carries one."""
+    page = data.get(PAGE)
+    return page if isinstance(page, Page) else None

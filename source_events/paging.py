@@ -1,0 +1,89 @@
+"""Paging that ends on what the API really says, and never runs in circles."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass
+from typing import Any
+
+import requests
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import PaginationStrategy
+from airbyte_cdk.sources.types import Config, Record
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_events.page import page_of
+
+logger = logging.getLogger("airbyte")
+
+
+class PageToken(str):
+    """A token as the API gave it, with what has been read on the way to it."""
+
+    fingerprints: frozenset[int]
+    received: int
+    announced: int | None
+
+    def __new__(cls, value: str, fingerprints: frozenset[int], received: int, announced: int | None) -> PageToken:
+        token = super().__new__(cls, value)
+        token.fingerprints = fingerprints
+        token.received = received
+        token.announced = announced
+        return token
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> PageToken:
+        """Itself: the CDK copies the parameters of each request."""
+        return self
+
+
+@dataclass
+class TokenPagination(PaginationStrategy):
+    """Follows the token of each answer until an answer has no rows or no token.
+
+    The announced total never ends the paging. The token may be the same on each page; an answer with the same rows as
+    an earlier one of the slice is an error, because it would go on for ever.
+    """
+
+    config: Config
+    parameters: InitVar[Mapping[str, Any]]
+
+    @property
+    def initial_token(self) -> None:
+        return None
+
+    def get_page_size(self) -> None:
+        return None
+
+    def next_page_token(
+        self,
+        response: requests.Response,
+        last_page_size: int,
+        last_record: Record | None,
+        last_page_token_value: Any | None,
+        page_size_override: int | None = None,
+    ) -> PageToken | None:
+        before = last_page_token_value if isinstance(last_page_token_value, PageToken) else _START
+        page = page_of(last_record.data) if last_record else None
+        if page is None:
+            return _end(before.received, before.announced)
+        received = before.received + page.received
+        if page.fingerprint in before.fingerprints:
+            raise AirbyteTracedException(
+                message=f"The API repeats a page after {received} rows instead of going on. "
+                "Try again later; if it persists, choose a shorter window_size.",
+                internal_message="two answers of one slice have the same rows",
+                failure_type=FailureType.transient_error,
+            )
+        announced = page.announced if before is _START else before.announced
+        if not page.token:
+            return _end(received, announced)
+        return PageToken(page.token, before.fingerprints | {page.fingerprint}, received, announced)
+
+
+_START = PageToken("", frozenset(), 0, None)
+
+
+def _end(received: int, announced: int | None) -> None:
+    if announced is not None and announced != received:
+        logger.info(f"The API announced {announced} rows for a time slice; it sent {received}, all of which were read.")

@@ -1,0 +1,22 @@
+"""The console script `source-events`."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+
+def run() -> None:
+    """Run a command of the protocol with the process's arguments.
+
+    `spec` is answered without the CDK, whose import takes longer than everything else that `spec` does.
+    """
+    arguments = sys.argv[1:]
+    if arguments == ["spec"]:
+        from source_events.specification import specification
+
+        print(json.dumps({"type": "SPEC", "spec": specification()}), flush=True)
+        return
+    from source_events.entrypoint import launch
+
+    launch(arguments)

@@ -1,0 +1,226 @@
+"""The source: binds a configuration to its provider's manifest, and reads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from airbyte_cdk.models import (
+    AirbyteCatalog,
+    AirbyteConnectionStatus,
+    AirbyteMessage,
+    AirbyteRecordMessage,
+    AirbyteStateMessage,
+    AirbyteStreamStatus,
+    AirbyteTraceMessage,
+    ConfiguredAirbyteCatalog,
+    ConnectorSpecification,
+    ConnectorSpecificationSerializer,
+    FailureType,
+    Status,
+    TraceType,
+    Type,
+)
+from airbyte_cdk.sources import Source
+from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
+from airbyte_cdk.sources.declarative.schema import InlineSchemaLoader
+from airbyte_cdk.sources.declarative.stream_slicers.declarative_partition_generator import (
+    DeclarativePartitionFactory,
+    StreamSlicerPartitionGenerator,
+)
+from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
+from airbyte_cdk.sources.streams.concurrent.default_stream import DefaultStream
+from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_events import providers
+from source_events.configuration import complete
+from source_events.contacts import ContactCursor, ContactRetriever, ContactRouter
+from source_events.page import Page, page_of
+from source_events.specification import specification
+
+
+class SourceEvents(Source):
+    """Reads events from the system that the configuration names.
+
+    The configuration is bound when a command brings it, so that a source can be made without one.
+    """
+
+    check_config_against_spec = False
+    """Binding checks the configuration, with messages that never quote a value."""
+
+    @property
+    def name(self) -> str:
+        return "source-events"
+
+    def spec(self, logger: logging.Logger) -> ConnectorSpecification:
+        return ConnectorSpecificationSerializer.load(specification())
+
+    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
+        """Make the cheapest authenticated request.
+
+        A failed check says in one sentence which field, permission or address to mend.
+        """
+        try:
+            source = bind(config, check=True)
+            availability = source.checked_stream().check_availability()
+        except AirbyteTracedException as error:
+            return AirbyteConnectionStatus(status=Status.FAILED, message=filter_secrets(str(error)))
+        if availability.is_available:
+            return AirbyteConnectionStatus(status=Status.SUCCEEDED)
+        return AirbyteConnectionStatus(status=Status.FAILED, message=filter_secrets(availability.reason or ""))
+
+    def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
+        return bind(config).discover(logger, config)
+
+    def read(
+        self,
+        logger: logging.Logger,
+        config: Mapping[str, Any],
+        catalog: ConfiguredAirbyteCatalog,
+        state: list[AirbyteStateMessage] | None = None,
+    ) -> Iterator[AirbyteMessage]:
+        """Read as any source does: a message for each record."""
+        for message in self.read_pages(config, catalog, state):
+            page = page_in(message)
+            if page is None or message.record is None:
+                yield message
+                continue
+            for data in page.expand():
+                record = AirbyteRecordMessage(
+                    stream=message.record.stream, data=data, emitted_at=message.record.emitted_at
+                )
+                yield AirbyteMessage(type=Type.RECORD, record=record)
+
+    def read_pages(
+        self,
+        config: Mapping[str, Any],
+        catalog: ConfiguredAirbyteCatalog,
+        state: list[AirbyteStateMessage] | None = None,
+    ) -> Iterator[AirbyteMessage]:
+        """Read with a message for each page: `page_in` has its records, as lines need them.
+
+        :raises ReadFailed: after the messages of everything that could be read, if a stream failed
+        """
+        return Report().follow(bind(config, catalog, state).read(logging.getLogger("airbyte"), config, catalog))
+
+
+def page_in(message: AirbyteMessage) -> Page | None:
+    """The page that a record message carries in place of a single record."""
+    return page_of(message.record.data) if message.type is Type.RECORD and message.record else None
+
+
+def bind(
+    config: Mapping[str, Any],
+    catalog: ConfiguredAirbyteCatalog | None = None,
+    state: list[AirbyteStateMessage] | None = None,
+    *,
+    check: bool = False,
+) -> EventsDeclarativeSource:
+    """The provider's manifest as a source.
+
+    :raises InvalidConfiguration: if the configuration is wrong
+    """
+    completed = complete(config, check=check)
+    manifest = providers.manifest(completed["provider"]["provider_type"])
+    return EventsDeclarativeSource(catalog=catalog, config=completed, state=state, source_config=manifest)
+
+
+class EventsDeclarativeSource(ConcurrentDeclarativeSource):
+    """A manifest's streams; those that are read contact by contact get a cursor that can take batches of contacts."""
+
+    def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:  # type: ignore[override]  # as in the base
+        return [self._by_contact(stream) for stream in super().streams(config)]
+
+    def checked_stream(self) -> DefaultStream:
+        """The stream whose first page tells whether the connection works."""
+        name = self.resolved_manifest["check"]["stream_names"][0]
+        return next(stream for stream in self.streams(self._config) if stream.name == name)  # type: ignore[return-value]
+
+    def _by_contact(self, stream: AbstractStream) -> AbstractStream:
+        router = stream.get_partition_router() if isinstance(stream, DefaultStream) else None
+        if not isinstance(router, ContactRouter) or router.retriever is None:
+            return stream
+        return self._with_contact_cursor(stream, router.retriever)
+
+    def _with_contact_cursor(self, stream: AbstractStream, retriever: ContactRetriever) -> DefaultStream:
+        cursor = ContactCursor(
+            stream.name, self._config, retriever, self._message_repository, self._connector_state_manager
+        )
+        partitions = DeclarativePartitionFactory(
+            stream.name, InlineSchemaLoader(schema={}, parameters={}), retriever, self._message_repository
+        )
+        return DefaultStream(
+            partition_generator=StreamSlicerPartitionGenerator(partitions, cursor),
+            name=stream.name,
+            json_schema=stream.get_json_schema,
+            primary_key=[key[0] for key in stream.as_airbyte_stream().source_defined_primary_key or []],
+            cursor_field=cursor.cursor_field,
+            logger=self.logger,
+            cursor=cursor,
+        )
+
+
+class ReadFailed(AirbyteTracedException):
+    """At least one stream failed; its own error has been reported in the messages before."""
+
+
+class Report:
+    """Follows the messages of a read, so that what they report is right for pages and clear for people.
+
+    The CDK counts pages as records, repeats an error for each slice that it hits, shows the stack of errors that only
+    the user can mend, and sums all errors up as a `config_error`.
+    """
+
+    def __init__(self) -> None:
+        self._records: dict[str, int] = {}
+        self._errors: dict[tuple[str, str], AirbyteTraceMessage] = {}
+        self._logger = logging.getLogger("airbyte")
+
+    def follow(self, messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
+        try:
+            for message in messages:
+                if message.type is Type.TRACE and message.trace is not None:
+                    if self._is_repeated(message.trace):
+                        continue
+                    self._conclude(message.trace)
+                page = page_in(message)
+                if page is not None and message.record is not None:
+                    stream = message.record.stream
+                    self._records[stream] = self._records.get(stream, 0) + len(page.records)
+                yield message
+        except AirbyteTracedException as summary:
+            if not self._errors:
+                raise
+            raise self._failed() from summary
+
+    def _is_repeated(self, trace: AirbyteTraceMessage) -> bool:
+        """Whether this error has been reported; if not, it is made fit to be."""
+        error = trace.error
+        if trace.type is not TraceType.ERROR or error is None:
+            return False
+        stream = error.stream_descriptor.name if error.stream_descriptor else ""
+        error.message = filter_secrets(f"{stream}: {error.message}" if stream else error.message)
+        error.internal_message = filter_secrets(error.internal_message or "")
+        error.stack_trace = (
+            None if error.failure_type is FailureType.config_error else filter_secrets(error.stack_trace or "")
+        )
+        key = (stream, error.message)
+        if key in self._errors:
+            return True
+        self._errors[key] = trace
+        return False
+
+    def _conclude(self, trace: AirbyteTraceMessage) -> None:
+        status = trace.stream_status
+        if status and status.status in (AirbyteStreamStatus.COMPLETE, AirbyteStreamStatus.INCOMPLETE):
+            name = status.stream_descriptor.name
+            self._logger.info(f"{name}: {self._records.get(name, 0)} records, {status.status.value.lower()}")
+
+    def _failed(self) -> ReadFailed:
+        first = next(iter(self._errors.values())).error
+        message = first.message if first else "The read failed."
+        return ReadFailed(
+            message=message, internal_message=message, failure_type=first.failure_type if first else None  # type: ignore[arg-type]
+        )
