@@ -1,0 +1,45 @@
+"""`python -m sandbox`: serve all providers on one port of the loopback interface."""
+
+import argparse
+import asyncio
+import sys
+
+from sandbox.provider import Options
+from sandbox.server import Lifetime, serve
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    options = Options(
+        events=arguments.events,
+        contacts=arguments.contacts,
+        seed=arguments.seed,
+        start=arguments.start,
+        end=arguments.end,
+        example=not arguments.no_example,
+    )
+    try:
+        asyncio.run(serve(arguments.port, options, Lifetime(arguments.idle_timeout, arguments.parent)))
+    except (OSError, ValueError) as error:
+        print(f"sandbox: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = Options()
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser.add_argument("--port", type=int, default=8044, help="0: any free port (default: %(default)s)")
+    parser.add_argument("--events", type=int, default=default.events, help="events to generate (%(default)s)")
+    parser.add_argument("--contacts", type=int, default=default.contacts, help="contacts to generate (%(default)s)")
+    parser.add_argument("--seed", type=int, default=default.seed, help="same seed, same events (%(default)s)")
+    parser.add_argument("--start", default=default.start, help="time of the first events (%(default)s)")
+    parser.add_argument("--end", default=default.end, help="time of the last events (%(default)s)")
+    parser.add_argument("--no-example", action="store_true", help="leave the published example events out")
+    parser.add_argument("--idle-timeout", type=float, default=1800, help="stop after so many idle seconds")
+    parser.add_argument("--parent", type=int, help="stop when the process with this id is gone")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""What the sandbox's page says about Cloud4Wi."""
+
+from sandbox.cloud4wi import (
+    CLIENT_KEY,
+    CLIENT_SECRET,
+    EMPTY_ORGANIZATION_ID,
+    ORGANIZATION_ID,
+    UNSCOPED_CLIENT_KEY,
+    UNSCOPED_CLIENT_SECRET,
+)
+from sandbox.cloud4wi.feed import Feed
+from sandbox.cloud4wi.times import SECOND, format_time
+from sandbox.provider import Description, Endpoint
+
+ENDPOINTS = (
+    Endpoint("POST", "/v1/sts/login/services", "key and secret against a token"),
+    Endpoint("POST", "/v1/sts/logout", "revoke the token"),
+    Endpoint("GET", "/v1/organizations/{cid}/events", "all events, page by page with a scroll"),
+    Endpoint("GET", "/v1/organizations/{cid}/customers/{id}/events", "one contact's events, 10,000 at most"),
+)
+
+
+def describe(url: str, feed: Feed, contacts: int) -> Description:
+    times = feed.time_range()
+    first, last = (format_time(time // SECOND) for time in times) if times else ("none", "none")
+    return Description(
+        title="Cloud4Wi",
+        facts={"events": f"{len(feed):,}", "contacts": f"{contacts:,}", "first event": first, "last event": last},
+        endpoints=ENDPOINTS,
+        credentials={
+            "organization id": ORGANIZATION_ID,
+            "client key": CLIENT_KEY,
+            "client secret": CLIENT_SECRET,
+            "empty organization id": EMPTY_ORGANIZATION_ID,
+            "client key without events_read": UNSCOPED_CLIENT_KEY,
+            "its client secret": UNSCOPED_CLIENT_SECRET,
+        },
+        config={
+            "provider": {
+                "provider_type": "cloud4wi",
+                "organization_id": ORGANIZATION_ID,
+                "client_key": CLIENT_KEY,
+                "client_secret": CLIENT_SECRET,
+                "api_url": url,
+            },
+            "start_date": first if times else "2024-01-01T00:00:00Z",
+        },
+        examples={"Log in": _login(url), "First page of events": _first_page(url)},
+    )
+
+
+def _login(url: str) -> str:
+    body = f'{{"clientKey": "{CLIENT_KEY}", "clientSecret": "{CLIENT_SECRET}"}}'
+    return (
+        f"TOKEN=$(curl -s {url}/v1/sts/login/services -H 'Content-Type: application/json' \\\n"
+        f"  -d '{body}' \\\n"
+        """  | sed 's/.*"token": *"\\([^"]*\\)".*/\\1/')"""
+    )
+
+
+def _first_page(url: str) -> str:
+    query = "size=10&sortBy=utcTime&enableScroll=true"
+    return (
+        f"curl -s '{url}/v1/organizations/{ORGANIZATION_ID}/events?{query}' \\\n  -H \"Authorization: Bearer $TOKEN\""
+    )

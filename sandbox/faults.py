@@ -1,0 +1,214 @@
+"""Faults on demand: wrong answers, cut answers, slow answers, no answer."""
+
+import asyncio
+import gzip
+import re
+import socket
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, get_type_hints
+
+from aiohttp import web
+from aiohttp.payload import Payload
+from aiohttp.typedefs import Handler, Middleware
+
+from sandbox.provider import InvalidControlRequest, Provider
+from sandbox.request_log import FAULT, is_api_request
+
+ANY_JSON = object
+MATCHERS = {"method", "path", "query", "skip", "times", "every"}
+
+
+@dataclass
+class Fault:
+    """Which requests to disturb, and how.
+
+    A request matches by method, path (regular expression, anywhere) and query (regular expressions by name). The
+    first `skip` matching requests pass; of the rest every `every`-th is disturbed, `times` times (null: always).
+    A cut or corrupted answer was produced in full first: a scroll has moved on, as behind a broken connection.
+    """
+
+    method: str | None = None
+    path: str = ""
+    query: dict[str, str] = field(default_factory=dict)
+    skip: int = 0
+    times: int | None = 1
+    every: int = 1
+    status: int | None = None
+    body: str | None = None
+    json: ANY_JSON = None
+    headers: dict[str, str] = field(default_factory=dict)
+    delay: float = 0
+    cut: int | None = None
+    reset: bool = False
+    corrupt_gzip: bool = False
+    expire_token: bool = False
+    expire_scroll: bool = False
+
+    def matches(self, request: web.Request) -> bool:
+        return (
+            self.method in (None, request.method)
+            and re.search(self.path, request.path) is not None
+            and all(_found(regex, request.query.get(name)) for name, regex in self.query.items())
+        )
+
+    @property
+    def scripted(self) -> bool:
+        return self.status is not None or self.body is not None or self.json is not None
+
+    def answer(self) -> web.Response:
+        status = self.status or 200
+        if self.json is not None:
+            return web.json_response(self.json, status=status)
+        return web.Response(text=self.body or "", status=status)
+
+
+@dataclass
+class ActiveFault:
+    number: int
+    fault: Fault
+    seen: int = 0
+    fired: int = 0
+
+    def fires_for(self, request: web.Request) -> bool:
+        if self.fault.times is not None and self.fired >= self.fault.times:
+            return False
+        if not self.fault.matches(request):
+            return False
+        self.seen += 1
+        due = self.seen - self.fault.skip
+        if due < 1 or due % self.fault.every:
+            return False
+        self.fired += 1
+        return True
+
+    def as_json(self) -> dict[str, Any]:
+        default = asdict(Fault())
+        given = {name: value for name, value in asdict(self.fault).items() if value != default[name]}
+        return {"number": self.number, "seen": self.seen, "fired": self.fired, "fault": given}
+
+
+class Faults:
+    """The active faults in order; the first one that fires for a request hides it from the later ones."""
+
+    def __init__(self) -> None:
+        self.active: list[ActiveFault] = []
+        self._numbers = 0
+
+    def add(self, request: Mapping[str, Any]) -> ActiveFault:
+        self._numbers += 1
+        active = ActiveFault(self._numbers, parse_fault(request))
+        self.active.append(active)
+        return active
+
+    def clear(self) -> None:
+        self.active.clear()
+
+    def next_for(self, request: web.Request) -> ActiveFault | None:
+        return next((active for active in self.active if active.fires_for(request)), None)
+
+
+def parse_fault(request: Mapping[str, Any]) -> Fault:
+    """Read a fault strictly: a misspelt one would silently test nothing."""
+    known = get_type_hints(Fault)
+    unknown = set(request) - set(known)
+    if unknown:
+        raise InvalidControlRequest(f"no such fault fields: {sorted(unknown)}; there are: {', '.join(known)}")
+    if not set(request) - MATCHERS:
+        raise InvalidControlRequest("the fault does nothing: give a status, body, json, headers, delay, cut, ...")
+    for name, value in request.items():
+        if not _fits(value, known[name]):
+            raise InvalidControlRequest(f"fault field {name!r} cannot be {value!r}")
+    fault = Fault(**request)
+    if fault.every < 1 or min(fault.skip, fault.delay, fault.cut or 0) < 0:
+        raise InvalidControlRequest("every must be at least 1; skip, delay and cut at least 0")
+    _compile([fault.path, *fault.query.values()])
+    return fault
+
+
+def _fits(value: object, hint: Any) -> bool:
+    if hint == dict[str, str]:
+        return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+    if isinstance(value, bool) and hint not in (bool, ANY_JSON):
+        return False
+    return isinstance(value, int | float) if hint is float else isinstance(value, hint)
+
+
+def _found(regex: str, value: str | None) -> bool:
+    return value is not None and re.search(regex, value) is not None
+
+
+def _compile(regexes: Sequence[str]) -> None:
+    for regex in regexes:
+        try:
+            re.compile(regex)
+        except re.error as error:
+            raise InvalidControlRequest(f"{regex!r} is no regular expression: {error}") from error
+
+
+def fault_middleware(faults: Faults, providers: Sequence[Provider]) -> Middleware:
+    """Apply at most one fault to each API request."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        active = faults.next_for(request) if is_api_request(request) else None
+        if active is None:
+            return await handler(request)
+        request[FAULT] = active.number
+        await asyncio.sleep(active.fault.delay)
+        for provider in providers:
+            provider.expire_for(request, token=active.fault.expire_token, scroll=active.fault.expire_scroll)
+        return await _disturbed(active.fault, request, handler)
+
+    return middleware
+
+
+async def _disturbed(fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
+    if fault.reset:
+        return _reset(request)
+    answer = fault.answer() if fault.scripted else await handler(request)
+    answer.headers.update(fault.headers)
+    if not isinstance(answer, web.Response):
+        return answer
+    if fault.corrupt_gzip:
+        answer = await _corrupted(answer)
+    if fault.cut is not None:
+        return await _cut(answer, fault.cut, request)
+    return answer
+
+
+def _reset(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        connection = request.transport.get_extra_info("socket")
+        # Without lingering the kernel sends RST instead of an orderly end.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        request.transport.abort()
+    return web.Response()
+
+
+async def _body(answer: web.Response) -> bytes:
+    if isinstance(answer.body, Payload):
+        return await answer.body.as_bytes()
+    return bytes(answer.body or b"")
+
+
+async def _corrupted(answer: web.Response) -> web.Response:
+    body = await _body(answer)
+    packed = bytearray(body if answer.headers.get("Content-Encoding") == "gzip" else gzip.compress(body, 1))
+    # The trailing checksum is damaged too, so that no decoder takes the rest for good.
+    for position in (len(packed) // 2, *range(len(packed) - 8, len(packed))):
+        packed[position] ^= 0xFF
+    headers = {**answer.headers, "Content-Encoding": "gzip"}
+    headers.pop("Content-Length", None)
+    return web.Response(body=bytes(packed), status=answer.status, headers=headers)
+
+
+async def _cut(answer: web.Response, size: int, request: web.Request) -> web.StreamResponse:
+    body = await _body(answer)
+    partial = web.StreamResponse(status=answer.status, headers=answer.headers)
+    partial.content_length = len(body)
+    partial.force_close()
+    await partial.prepare(request)
+    await partial.write(body[:size])
+    return partial

@@ -1,0 +1,104 @@
+"""The log of all API requests, for tests that assert what a client asked."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from sandbox.provider import ROWS
+
+FAULT = web.RequestKey("fault", int)
+"""The number of the fault that was applied to a request."""
+
+
+@dataclass
+class Entry:
+    """One API request.
+
+    `in_flight` counts the requests running at its arrival, itself included; `status` is null while it runs and when
+    its connection was reset.
+    """
+
+    number: int
+    time: str
+    method: str
+    path: str
+    query: dict[str, str | list[str]]
+    headers: dict[str, str | bool]
+    in_flight: int
+    status: int | None = None
+    rows: int | None = None
+    fault: int | None = None
+
+
+@dataclass
+class RequestLog:
+    entries: list[Entry] = field(default_factory=list)
+    in_flight: int = 0
+    max_in_flight: int = 0
+
+    def arrived(self, request: web.Request) -> Entry:
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+        entry = Entry(
+            number=len(self.entries) + 1,
+            time=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            method=request.method,
+            path=request.path,
+            query=_query(request),
+            headers=_headers(request.headers),
+            in_flight=self.in_flight,
+        )
+        self.entries.append(entry)
+        return entry
+
+    def clear(self) -> None:
+        self.entries.clear()
+        self.max_in_flight = self.in_flight
+
+    def as_json(self) -> dict[str, Any]:
+        return {"max_in_flight": self.max_in_flight, "requests": [asdict(entry) for entry in self.entries]}
+
+
+def log_middleware(log: RequestLog) -> Middleware:
+    """Log every API request, whatever becomes of it."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not is_api_request(request):
+            return await handler(request)
+        entry = log.arrived(request)
+        try:
+            response = await handler(request)
+            entry.status = response.status if _connected(request) else None
+            return response
+        finally:
+            log.in_flight -= 1
+            entry.rows = request.get(ROWS)
+            entry.fault = request.get(FAULT)
+
+    return middleware
+
+
+def is_api_request(request: web.Request) -> bool:
+    """The page and the control endpoints are not part of any provider's API."""
+    return request.path != "/" and request.path != "/control" and not request.path.startswith("/control/")
+
+
+def _connected(request: web.Request) -> bool:
+    return request.transport is not None and not request.transport.is_closing()
+
+
+def _query(request: web.Request) -> dict[str, str | list[str]]:
+    query: dict[str, str | list[str]] = {}
+    for name in request.query:
+        values = request.query.getall(name)
+        query[name] = values[0] if len(values) == 1 else values
+    return query
+
+
+def _headers(headers: Mapping[str, str]) -> dict[str, str | bool]:
+    return {name: True if name.lower() == "authorization" else value for name, value in headers.items()}
