@@ -10,15 +10,19 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
+import urllib3
 from airbyte_cdk.sources.streams.call_rate import HttpAPIBudget, MovingWindowCallRatePolicy, Rate
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from requests.adapters import HTTPAdapter
 
 from source_events import __version__
 from source_events.authentication import Token
+from source_events.page import Answer
 
 MEMORY_FOR_ANSWERS = 48 * 1024 * 1024
-"""Bytes of answers that are read but not yet written. A page of 10,000 events is about 6.5 MB."""
+"""Bytes that answers may take from when they are read until their records are written."""
+MEMORY_PER_BYTE = 3
+"""An answer is in memory about three times: as it came, decoded, and as finished records."""
 
 
 class Connection:
@@ -111,6 +115,40 @@ class RateLimitedAdapter(HTTPAdapter):
         self._budget.acquire_call(request)
         return super().send(request, *args, **kwargs)
 
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> PageResponse:
+        response = PageResponse()
+        vars(response).update(vars(super().build_response(req, resp)))
+        return response
+
+
+class PageResponse(requests.Response):
+    """A response that can be rid of its body, and keeps what has been decoded of it."""
+
+    answer: Answer | None = None
+    reservation: Reservation | None = None
+
+    def load(self) -> int:
+        """Read the body in one piece, which costs half of what `requests` takes for it; returns its length.
+
+        :raises requests.RequestException: as `requests` does, if the body is cut off, late or wrongly compressed
+        """
+        try:
+            self._content = self.raw.read(decode_content=True)
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise requests.exceptions.ReadTimeout(error, request=self.request, response=self) from error
+        except urllib3.exceptions.DecodeError as error:
+            raise requests.exceptions.ContentDecodingError(error, request=self.request, response=self) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise requests.exceptions.ChunkedEncodingError(error, request=self.request, response=self) from error
+        self._content_consumed = True
+        return len(self._content)
+
+    def take(self) -> tuple[bytes, Reservation | None]:
+        """The body and the memory reserved for it, both of which leave the response."""
+        body, self._content = self.content, b""
+        reservation, self.reservation = self.reservation, None
+        return body, reservation
+
 
 class Session(requests.Session):
     """A session over the shared connections; each requester has its own, because the CDK keeps authentication in it."""
@@ -128,12 +166,14 @@ class Session(requests.Session):
             raise self._connection.refusal
         with self._connection.slots.occupied():
             response = super().send(request, **{**kwargs, "stream": True})
-            reservation = self._connection.memory.reserve(int(response.headers.get("Content-Length") or 0))
+            assert isinstance(response, PageResponse)
+            announced = response.headers.get("Content-Length", "")
+            length = int(announced) if announced.isdigit() else 0
+            response.reservation = self._connection.memory.reserve(length * MEMORY_PER_BYTE)
             try:
-                reservation.resize(len(response.content))
+                response.reservation.resize(response.load() * MEMORY_PER_BYTE)
             finally:
                 response.close()
-        setattr(response, "reservation", reservation)
         return response
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:

@@ -113,7 +113,9 @@ class FeedContactRetriever(ContactRetriever):
         for window in windows(start, end, parse_duration(self.config["window_size"])):
             for record in self.feed.read_records({}, window):
                 page = page_of(record.data) if isinstance(record, Record) else None
-                yield from page.contacts if page else ()
+                if page:
+                    page.take()
+                    yield from page.contacts
 
 
 def windows(start: str, end: str, size: timedelta) -> Iterator[StreamSlice]:

@@ -11,6 +11,7 @@ from airbyte_cdk.sources.declarative.decoders import JsonDecoder
 from airbyte_cdk.sources.types import Config
 from msgspec import Raw
 
+from source_events.connection import PageResponse
 from source_events.page import Answer, Row
 
 
@@ -50,11 +51,16 @@ class AnswerDecoder(JsonDecoder, ABC):
         yield {"answer": self.answer(response)}
 
     def answer(self, response: requests.Response) -> Answer:
-        """The decoded answer; decoded once, however many components ask for it."""
-        answer: Answer | None = getattr(response, "answer", None)
-        if answer is None:
-            # A line break inside a row would split its record in two lines. JSON strings cannot hold one.
-            answer = self.decode_body(response.content.translate(None, b"\r\n"))
-            answer.reservation = getattr(response, "reservation", None)
-            setattr(response, "answer", answer)
-        return answer
+        """The decoded answer. It is decoded once, however many components ask for it, and takes the response's body."""
+        if not isinstance(response, PageResponse):
+            return self.decode_body(_on_one_line(response.content))
+        if response.answer is None:
+            answer = self.decode_body(_on_one_line(response.content))
+            _, answer.reservation = response.take()
+            response.answer = answer
+        return response.answer
+
+
+def _on_one_line(body: bytes) -> bytes:
+    """A line break within a row would split its record in two lines; JSON strings cannot hold one."""
+    return body.translate(None, b"\r\n") if b"\n" in body or b"\r" in body else body

@@ -7,7 +7,7 @@ nothing of it can change on the way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -61,16 +61,24 @@ class Draft:
     answer: Answer
     rows: list[Row]
 
+    def discard(self) -> None:
+        """Let go of the body, which the extractor would otherwise keep until the next page is asked for."""
+        self.rows = []
+        self.answer.rows = []
+        self.answer.reservation = None
+
 
 @dataclass(slots=True)
 class Page:
     """Finished records of one answer, on their way to the output.
 
-    `received` counts the rows of the answer before any was left out, `latest` is the highest `createdAt` of the
-    records, `contacts` are the contacts that occur in them, `fingerprint` is equal for answers with equal rows.
+    `lines` has the records, each on a line of its own, `count` their number, `latest` the highest `createdAt` and
+    `contacts` the contacts that occur in them. `received` counts the rows of the answer before any was left out;
+    `fingerprint` is equal for answers with equal rows.
     """
 
-    records: list[bytes]
+    lines: bytearray
+    count: int
     latest: str | None
     contacts: frozenset[str]
     fingerprint: int
@@ -79,24 +87,29 @@ class Page:
     token: str | None
     reservation: object = None
 
-    def expand(self) -> Iterator[dict[str, Any]]:
-        """The same records as dictionaries, for callers that do not write lines."""
-        return map(msgspec.json.decode, self.records)
+    def take(self) -> bytearray:
+        """The lines, which leave the page: paging may hold on to it for as long as the next answer takes."""
+        lines, self.lines, self.reservation = self.lines, bytearray(), None
+        return lines
 
 
-_encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def finish(draft: Draft, keep: Callable[[Envelope], bool] | None = None) -> Page:
-    """Splice the envelopes of the rows that `keep` accepts; without `keep`, of all rows.
+    """Splice the envelopes of the rows that `keep` accepts (without it, of all rows), and discard the draft.
 
     :raises UnreadableTime: with the id of the record whose `createdAt` is not a time
     """
     normalize_times([row.envelope for row in draft.rows])
     kept = draft.rows if keep is None else [row for row in draft.rows if keep(row.envelope)]
-    return Page(
-        records=[splice(row) for row in kept],
+    lines = bytearray()
+    for row in kept:
+        splice(row, lines)
+    page = Page(
+        lines=lines,
+        count=len(kept),
         latest=max((row.envelope.createdAt for row in kept), default=None),
         contacts=frozenset(row.envelope.contactId for row in kept if row.envelope.contactId),
         fingerprint=hash(tuple(row.envelope.id for row in draft.rows)),
@@ -105,20 +118,28 @@ def finish(draft: Draft, keep: Callable[[Envelope], bool] | None = None) -> Page
         token=draft.answer.token,
         reservation=draft.answer.reservation,
     )
+    draft.discard()
+    return page
 
 
-def splice(row: Row) -> bytes:
-    """The row's bytes with the envelope's fields at its end.
+def splice(row: Row, lines: bytearray) -> None:
+    """Append a line with the row's bytes, and the envelope's fields at their end.
 
     A field that the row has itself would then stand there twice: the names in `native` are taken out first, with all
     other values kept byte for byte.
     """
-    raw = bytes(row.raw)
-    if row.native:
-        fields = _decode_fields(raw)
-        raw = _encode({name: value for name, value in fields.items() if name not in row.native})
-    envelope = _encode(row.envelope)
-    return envelope if raw == b"{}" else raw[:-1] + b"," + envelope[1:]
+    lines += _without(row.native, row.raw) if row.native else memoryview(row.raw)
+    closing_brace = len(lines) - 1
+    _encoder.encode_into(row.envelope, lines, closing_brace)
+    lines[closing_brace] = COMMA
+    lines += b"\n"
+
+
+def _without(names: Sequence[str], raw: Raw) -> bytes:
+    return _encoder.encode({name: value for name, value in _decode_fields(raw).items() if name not in names})
+
+
+COMMA = ord(",")
 
 
 class UnreadableTime(ValueError):

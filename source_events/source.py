@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import msgspec
 from airbyte_cdk.models import (
     AirbyteCatalog,
     AirbyteConnectionStatus,
@@ -87,7 +88,8 @@ class SourceEvents(Source):
             if page is None or message.record is None:
                 yield message
                 continue
-            for data in page.expand():
+            for line in page.take().splitlines():
+                data = msgspec.json.decode(line)
                 record = AirbyteRecordMessage(
                     stream=message.record.stream, data=data, emitted_at=message.record.emitted_at
                 )
@@ -188,7 +190,7 @@ class Report:
                 page = page_in(message)
                 if page is not None and message.record is not None:
                     stream = message.record.stream
-                    self._records[stream] = self._records.get(stream, 0) + len(page.records)
+                    self._records[stream] = self._records.get(stream, 0) + page.count
                 yield message
         except AirbyteTracedException as summary:
             if not self._errors:
