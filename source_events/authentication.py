@@ -68,7 +68,7 @@ class LoginAuthenticator(DeclarativeAuthenticator):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers[self.auth_header] = self.token
         if self._repeat_when_refused not in request.hooks["response"]:
-            request.register_hook("response", self._repeat_when_refused)
+            request.hooks["response"].append(self._repeat_when_refused)
         return request
 
     @property
@@ -85,7 +85,7 @@ class LoginAuthenticator(DeclarativeAuthenticator):
         response.close()
         request = response.request.copy()
         request.headers[self.auth_header] = f"Bearer {self._shared.renew(refused, self._log_in)}"
-        repeated: requests.Response = response.connection.send(request, **kwargs)  # type: ignore[attr-defined]
+        repeated: requests.Response = response.connection.send(request, **kwargs)
         repeated.history.append(response)
         repeated.request = request
         return repeated

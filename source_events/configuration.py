@@ -96,8 +96,7 @@ def _branch(schema: Mapping[str, Any], provider_type: str) -> dict[str, Any]:
 def _schema_problems(schema: Mapping[str, Any], value: Mapping[str, Any], prefix: str) -> Iterator[str]:
     # A form leaves an optional field that was emptied as null.
     given = {name: entry for name, entry in value.items() if entry is not None or name in schema.get("required", ())}
-    for error in sorted(Draft7Validator(schema).iter_errors(given), key=lambda error: [str(part) for part in error.path]):
-        yield _sentence(error, prefix, given)
+    yield from (_sentence(error, prefix, given) for error in Draft7Validator(schema).iter_errors(given))
     for name in given:
         if name not in schema["properties"] and not name.startswith("_"):
             alike = difflib.get_close_matches(name, schema["properties"], n=1)
@@ -108,21 +107,22 @@ def _schema_problems(schema: Mapping[str, Any], value: Mapping[str, Any], prefix
 def _sentence(error: ValidationError, prefix: str, value: Mapping[str, Any]) -> str:
     """The problem in words. The library's own message is not used, because it quotes the value."""
     field = prefix + "".join(f"[{part}]" if isinstance(part, int) else str(part) for part in error.absolute_path)
-    expected = error.validator_value
+    rule: Any = error.validator_value
     if error.validator == "required":
-        missing = next(name for name in expected if name not in error.instance)
-        alike = difflib.get_close_matches(missing, [name for name in value if name not in expected], n=1)
+        missing = next(name for name in rule if name not in value)
+        alike = difflib.get_close_matches(missing, [name for name in value if name not in rule], n=1)
         hint = f" (is it what you called `{alike[0]}`?)" if alike else ""
         return f"`{field}{missing}` is missing{hint}."
+    schema: Any = error.schema
     described = {
-        "type": f"must be of type {expected}",
-        "const": f"must be {expected}",
-        "enum": f"must be one of {expected}",
-        "pattern": f"must have the form: {error.schema.get('pattern_descriptor', expected)}",
+        "type": f"must be of type {rule}",
+        "const": f"must be {rule}",
+        "enum": f"must be one of {rule}",
+        "pattern": f"must have the form: {schema.get('pattern_descriptor', rule)}",
         "minLength": "must not be empty",
         "minItems": "must not be empty",
-        "minimum": f"must be at least {expected}",
-        "maximum": f"must be at most {expected}",
+        "minimum": f"must be at least {rule}",
+        "maximum": f"must be at most {rule}",
         "uniqueItems": "must not name anything twice",
     }
     return f"`{field}` {described.get(str(error.validator), f'is not valid ({error.validator})')}."

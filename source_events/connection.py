@@ -32,13 +32,29 @@ class Connection:
         self.slots = Slots(num_workers)
         self.memory = Memory(MEMORY_FOR_ANSWERS)
         self.token = Token()
+        self.totals = Totals()
         self.adapter = RateLimitedAdapter(num_workers, requests_per_minute)
         self.refusal: AirbyteTracedException | None = None
         """The first error that only the user can mend. No request is sent after it."""
 
 
+class Totals:
+    """Rows that were announced and rows that came, over all slices whose first answer announced a number."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.received = self.announced = 0
+
+    def add(self, received: int, announced: int | None) -> None:
+        """Count one slice that has been read to its end."""
+        if announced is not None:
+            with self._lock:
+                self.received += received
+                self.announced += announced
+
+
 class Slots:
-    """At most so many requests at once. A thread that renews a token in the middle of a request needs no second slot."""
+    """At most so many requests at once. A thread that renews a token during a request needs no second slot."""
 
     def __init__(self, number: int) -> None:
         self._free = threading.BoundedSemaphore(number)

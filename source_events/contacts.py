@@ -1,4 +1,4 @@
-"""Streams that are read contact by contact: batches of contacts as the unit of work, and a cursor whose state stays small.
+"""Streams that are read contact by contact: batches as the unit of work, and a cursor whose state stays small.
 
 The CDK keeps one cursor object and one partition for each contact. Here a partition is a batch of contacts that one
 worker reads one after the other, and the state is one datetime; contacts that have been read in a sync that did not
@@ -161,9 +161,9 @@ class ContactCursor(Cursor):
         self._lookback = parse_duration(config["lookback_window"])
         state = state_manager.get_stream_state(stream_name, None)
         self._contacts: dict[str, str] = dict(state.get("contacts") or {})
-        self._listed_only_before = bool(state.get("listed_only"))
-        self._common = config["start_date"] if self._listed_only_before else state.get("createdAt", config["start_date"])
-        self._latest = state.get("createdAt", config["start_date"])
+        start: str = config["start_date"]
+        self._latest: str = state.get("createdAt") or start
+        self._common: str = start if state.get("listed_only") else self._latest
         self._open: set[int] = set()
         self._finished_slicing = False
         self._emitted_at = time.monotonic()
@@ -239,5 +239,3 @@ class ContactCursor(Cursor):
         self._emitted_at = time.monotonic()
         self._state_manager.update_state_for_stream(self._stream_name, None, self.state)
         self._message_repository.emit_message(self._state_manager.create_state_message(self._stream_name, None))
-
-

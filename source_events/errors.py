@@ -79,9 +79,7 @@ class AnswerErrorHandler(DefaultErrorHandler):
         except msgspec.DecodeError as error:
             return _again(f"The API answered {_status(response)} with a body that is not the documented JSON ({error})")
         except AnswerRefused as refused:
-            raise self._failure(
-                f"The API refused the request: {refused}", FailureType.system_error
-            ) from refused
+            raise self._failure(f"The API refused the request: {refused}", FailureType.system_error) from refused
         return SUCCESS_RESOLUTION
 
     def _scroll_expired(self, response: requests.Response) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass
 from typing import Any
@@ -10,12 +9,10 @@ from typing import Any
 import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import PaginationStrategy
-from airbyte_cdk.sources.types import Config, Record
+from airbyte_cdk.sources.types import Config, Record, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_events.page import page_of
-
-logger = logging.getLogger("airbyte")
+from source_events.page import Page, page_of
 
 
 class PageToken(str):
@@ -35,6 +32,9 @@ class PageToken(str):
     def __deepcopy__(self, memo: dict[int, Any]) -> PageToken:
         """Itself: the CDK copies the parameters of each request."""
         return self
+
+
+_START = PageToken("", frozenset(), 0, None)
 
 
 @dataclass
@@ -62,11 +62,19 @@ class TokenPagination(PaginationStrategy):
         last_record: Record | None,
         last_page_token_value: Any | None,
         page_size_override: int | None = None,
+        stream_slice: StreamSlice | None = None,
     ) -> PageToken | None:
         before = last_page_token_value if isinstance(last_page_token_value, PageToken) else _START
         page = page_of(last_record.data) if last_record else None
-        if page is None:
-            return _end(before.received, before.announced)
+        following = self._after(page, before) if page else None
+        if following is None or page is None or not page.token:
+            end = following or before
+            self.config["connection"].totals.add(end.received, end.announced)
+            return None
+        return following
+
+    @staticmethod
+    def _after(page: Page, before: PageToken) -> PageToken:
         received = before.received + page.received
         if page.fingerprint in before.fingerprints:
             raise AirbyteTracedException(
@@ -76,14 +84,4 @@ class TokenPagination(PaginationStrategy):
                 failure_type=FailureType.transient_error,
             )
         announced = page.announced if before is _START else before.announced
-        if not page.token:
-            return _end(received, announced)
-        return PageToken(page.token, before.fingerprints | {page.fingerprint}, received, announced)
-
-
-_START = PageToken("", frozenset(), 0, None)
-
-
-def _end(received: int, announced: int | None) -> None:
-    if announced is not None and announced != received:
-        logger.info(f"The API announced {announced} rows for a time slice; it sent {received}, all of which were read.")
+        return PageToken(page.token or "", before.fingerprints | {page.fingerprint}, received, announced)

@@ -10,6 +10,7 @@ import msgspec
 from airbyte_cdk.models import (
     AirbyteCatalog,
     AirbyteConnectionStatus,
+    AirbyteErrorTraceMessage,
     AirbyteMessage,
     AirbyteRecordMessage,
     AirbyteStateMessage,
@@ -37,6 +38,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events import providers
 from source_events.configuration import complete
+from source_events.connection import Connection, Totals
 from source_events.contacts import ContactCursor, ContactRetriever, ContactRouter
 from source_events.page import Page, page_of
 from source_events.specification import specification
@@ -105,7 +107,8 @@ class SourceEvents(Source):
 
         :raises ReadFailed: after the messages of everything that could be read, if a stream failed
         """
-        return Report().follow(bind(config, catalog, state).read(logging.getLogger("airbyte"), config, catalog))
+        source = bind(config, catalog, state)
+        return Report(source.connection.totals).follow(source.read(logging.getLogger("airbyte"), config, catalog))
 
 
 def page_in(message: AirbyteMessage) -> Page | None:
@@ -132,13 +135,21 @@ def bind(
 class EventsDeclarativeSource(ConcurrentDeclarativeSource):
     """A manifest's streams; those that are read contact by contact get a cursor that can take batches of contacts."""
 
-    def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:  # type: ignore[override]  # as in the base
+    def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
         return [self._by_contact(stream) for stream in super().streams(config)]
+
+    @property
+    def connection(self) -> Connection:
+        """What the requests of all streams share."""
+        connection: Connection = self._config["connection"]
+        return connection
 
     def checked_stream(self) -> DefaultStream:
         """The stream whose first page tells whether the connection works."""
         name = self.resolved_manifest["check"]["stream_names"][0]
-        return next(stream for stream in self.streams(self._config) if stream.name == name)  # type: ignore[return-value]
+        return next(
+            stream for stream in self.streams(self._config) if isinstance(stream, DefaultStream) and stream.name == name
+        )
 
     def _by_contact(self, stream: AbstractStream) -> AbstractStream:
         router = stream.get_partition_router() if isinstance(stream, DefaultStream) else None
@@ -175,9 +186,10 @@ class Report:
     the user can mend, and sums all errors up as a `config_error`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, totals: Totals) -> None:
+        self._totals = totals
         self._records: dict[str, int] = {}
-        self._errors: dict[tuple[str, str], AirbyteTraceMessage] = {}
+        self._errors: dict[tuple[str, str], AirbyteErrorTraceMessage] = {}
         self._logger = logging.getLogger("airbyte")
 
     def follow(self, messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
@@ -196,6 +208,11 @@ class Report:
             if not self._errors:
                 raise
             raise self._failed() from summary
+        if self._totals.announced != self._totals.received:
+            self._logger.info(
+                f"The API announced {self._totals.announced} rows and sent {self._totals.received}; "
+                "all that it sent were read."
+            )
 
     def _is_repeated(self, trace: AirbyteTraceMessage) -> bool:
         """Whether this error has been reported; if not, it is made fit to be."""
@@ -211,7 +228,7 @@ class Report:
         key = (stream, error.message)
         if key in self._errors:
             return True
-        self._errors[key] = trace
+        self._errors[key] = error
         return False
 
     def _conclude(self, trace: AirbyteTraceMessage) -> None:
@@ -221,8 +238,5 @@ class Report:
             self._logger.info(f"{name}: {self._records.get(name, 0)} records, {status.status.value.lower()}")
 
     def _failed(self) -> ReadFailed:
-        first = next(iter(self._errors.values())).error
-        message = first.message if first else "The read failed."
-        return ReadFailed(
-            message=message, internal_message=message, failure_type=first.failure_type if first else None  # type: ignore[arg-type]
-        )
+        first = next(iter(self._errors.values()))
+        return ReadFailed(message=first.message, internal_message=first.message, failure_type=first.failure_type)

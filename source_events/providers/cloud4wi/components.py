@@ -37,10 +37,10 @@ class _Item(Struct):
 
     when: _When
     event: _Event | None = None
-    id: str | None | UnsetType = UNSET
-    type: str | None | UnsetType = UNSET
+    id: str | UnsetType | None = UNSET
+    type: str | UnsetType | None = UNSET
     customerId: str | None = None
-    organizationId: str | None | UnsetType = UNSET
+    organizationId: str | UnsetType | None = UNSET
     provider: Raw = ABSENT
     createdAt: Raw = ABSENT
     contactId: Raw = ABSENT
