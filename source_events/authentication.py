@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import InitVar, dataclass
 from typing import Any
 
@@ -15,26 +14,7 @@ from airbyte_cdk.sources.types import Config
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-
-class Token:
-    """The token in use. Threads that find it refused at the same time renew it once."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._value: str | None = None
-
-    def get(self, login: Callable[[], str]) -> str:
-        with self._lock:
-            if self._value is None:
-                self._value = login()
-            return self._value
-
-    def renew(self, refused: str, login: Callable[[], str]) -> str:
-        """The token to use instead of the refused one, which another thread may have renewed already."""
-        with self._lock:
-            if self._value == refused or self._value is None:
-                self._value = login()
-            return self._value
+from source_events.connection import Token, connection_of
 
 
 @dataclass
@@ -73,8 +53,7 @@ class LoginAuthenticator(DeclarativeAuthenticator):
 
     @property
     def _shared(self) -> Token:
-        token: Token = self.config["connection"].token
-        return token
+        return connection_of(self.config).token
 
     def _repeat_when_refused(self, response: requests.Response, **kwargs: Any) -> requests.Response:
         if response.status_code != self.refused_with or response.history:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -11,12 +11,13 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
+from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.call_rate import HttpAPIBudget, MovingWindowCallRatePolicy, Rate
+from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from requests.adapters import HTTPAdapter
 
 from source_events import __version__
-from source_events.authentication import Token
 from source_events.page import Answer
 
 MEMORY_FOR_ANSWERS = 48 * 1024 * 1024
@@ -34,8 +35,30 @@ class Connection:
         self.token = Token()
         self.totals = Totals()
         self.adapter = RateLimitedAdapter(num_workers, requests_per_minute)
-        self.refusal: AirbyteTracedException | None = None
-        """The first error that only the user can mend. No request is sent after it."""
+        self._failure: tuple[str, FailureType] | None = None
+
+    def fail(self, message: str, failure_type: FailureType) -> AirbyteTracedException:
+        """The error to raise when no further request makes sense: no other slice will fare better.
+
+        Only the first one counts; all requests that are still to come end with it.
+        """
+        message = filter_secrets(message)
+        self._failure = self._failure or (message, failure_type)
+        return AirbyteTracedException(message=message, internal_message=message, failure_type=failure_type)
+
+    def raise_failure(self) -> None:
+        """
+        :raises AirbyteTracedException: if a request has failed for good
+        """
+        if self._failure:
+            message, failure_type = self._failure
+            raise AirbyteTracedException(message=message, internal_message=message, failure_type=failure_type)
+
+
+def connection_of(config: Mapping[str, Any]) -> Connection:
+    """The connection that a completed configuration carries to the components."""
+    connection: Connection = config["connection"]
+    return connection
 
 
 class Totals:
@@ -51,6 +74,27 @@ class Totals:
             with self._lock:
                 self.received += received
                 self.announced += announced
+
+
+class Token:
+    """The token in use. Threads that find it refused at the same time renew it once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._value: str | None = None
+
+    def get(self, login: Callable[[], str]) -> str:
+        with self._lock:
+            if self._value is None:
+                self._value = login()
+            return self._value
+
+    def renew(self, refused: str, login: Callable[[], str]) -> str:
+        """The token to use instead of the refused one, which another thread may have renewed already."""
+        with self._lock:
+            if self._value == refused or self._value is None:
+                self._value = login()
+            return self._value
 
 
 class Slots:
@@ -178,8 +222,7 @@ class Session(requests.Session):
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send, and read the body when there is memory for it."""
-        if self._connection.refusal:
-            raise self._connection.refusal
+        self._connection.raise_failure()
         with self._connection.slots.occupied():
             response = super().send(request, **{**kwargs, "stream": True})
             assert isinstance(response, PageResponse)

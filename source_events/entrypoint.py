@@ -17,7 +17,13 @@ from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
-from airbyte_cdk.models import AirbyteMessage, AirbyteStateMessage, ConfiguredAirbyteCatalog, ConnectorSpecification
+from airbyte_cdk.models import (
+    AirbyteMessage,
+    AirbyteStateMessage,
+    ConfiguredAirbyteCatalog,
+    ConnectorSpecification,
+    FailureType,
+)
 from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
 from airbyte_cdk.utils.airbyte_secrets_utils import get_secrets, update_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
@@ -100,11 +106,14 @@ class PageEntrypoint(AirbyteEntrypoint):
 class PeopleFilter(logging.Filter):
     """Leaves out log lines of the CDK that would mislead.
 
-    Errors are reported to the user as such; the CDK's count of records counts pages; and it cannot see that our error
-    handler and extractor do split windows.
+    Errors are reported to the user as such; the CDK's count of records counts pages; it cannot see that our error
+    handler and extractor do split windows; and it calls every wait a rate limit, where our own line says the reason.
     """
 
-    MISLEADING = re.compile(r"Read \d+ records from|Stream \w+ defines `request_window_splitting` but")
+    MISLEADING = re.compile(
+        r"Read \d+ records from|Stream \w+ defines `request_window_splitting` but|UserDefinedBackoffException"
+        r"|Max retry limit reached|During the sync, the following streams did not sync"
+    )
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
@@ -125,6 +134,17 @@ def launch(arguments: list[str]) -> None:
             writer.write(f"{line}\n")
     except ReadFailed:
         sys.exit(1)
+    except AirbyteTracedException as error:
+        writer.write(f"{entrypoint.airbyte_message_to_string(error_message(error))}\n")
+        sys.exit(1)
+
+
+def error_message(error: AirbyteTracedException) -> AirbyteMessage:
+    """The error without secrets; without a stack where the user can mend it."""
+    message = error.as_sanitized_airbyte_message()
+    if error.failure_type is FailureType.config_error and message.trace and message.trace.error:
+        message.trace.error.stack_trace = None
+    return message
 
 
 def prepare_memory() -> None:

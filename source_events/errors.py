@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Mapping
@@ -26,7 +27,10 @@ from airbyte_cdk.sources.types import Config
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_events.connection import connection_of
 from source_events.decoder import AnswerDecoder, AnswerRefused
+
+logger = logging.getLogger("airbyte")
 
 LONGEST_WAIT = 300.0
 """Seconds that one request may take with all its attempts and waits."""
@@ -87,12 +91,12 @@ class AnswerErrorHandler(DefaultErrorHandler):
         return self.restart_parameter in asked and response.status_code in (400, 404, 409, 410)
 
     def _failure(self, message: str, failure_type: FailureType | None) -> AirbyteTracedException:
-        failure = AirbyteTracedException(
-            message=filter_secrets(message), internal_message=filter_secrets(message), failure_type=failure_type
-        )
         if failure_type is FailureType.config_error:
-            self.config["connection"].refusal = self.config["connection"].refusal or failure
-        return failure
+            return connection_of(self.config).fail(message, failure_type)
+        message = filter_secrets(message)
+        return AirbyteTracedException(
+            message=message, internal_message=message, failure_type=failure_type or FailureType.system_error
+        )
 
 
 def _again(message: str) -> ErrorResolution:
@@ -143,9 +147,14 @@ class PatientBackoff(BackoffStrategy):
     ) -> float | None:
         asked = _retry_after(response_or_exception)
         wait = asked if asked is not None else min(2.0 ** (attempt_count - 1), 64.0) * random.uniform(0.8, 1.2)
-        elapsed = self._elapsed(response_or_exception)
-        if attempt_count >= self.config["max_attempts"] or elapsed + wait > LONGEST_WAIT:
-            raise self._exhausted(response_or_exception, attempt_count, asked)
+        most = self.config["max_attempts"]
+        problem, advice = _problem(response_or_exception)
+        if attempt_count >= most or self._elapsed(response_or_exception) + wait > LONGEST_WAIT:
+            waiting = f" and asks to wait {asked:.0f} seconds" if asked is not None else ""
+            raise connection_of(self.config).fail(
+                f"{problem}{waiting} (attempt {attempt_count} of {most}). {advice}", FailureType.transient_error
+            )
+        logger.info(f"{problem} (attempt {attempt_count} of {most}). The next attempt is in {max(wait, 1.01):.1f} s.")
         # The CDK waits a second more than it is told.
         return max(wait - 1.0, 0.01)
 
@@ -155,21 +164,18 @@ class PatientBackoff(BackoffStrategy):
             return 0.0
         return time.monotonic() - self._began.setdefault(request, time.monotonic())
 
-    @staticmethod
-    def _exhausted(
-        response_or_exception: requests.Response | requests.RequestException | None, attempts: int, asked: float | None
-    ) -> AirbyteTracedException:
-        if isinstance(response_or_exception, requests.Response):
-            problem = f"The API answered {_status(response_or_exception)}"
-        else:
-            problem = _unreachable(response_or_exception)
-        advice = f" and asks to wait {asked:.0f} seconds" if asked is not None else ""
-        return AirbyteTracedException(
-            message=f"{problem} at attempt {attempts}{advice}. Try again later; if this is the rate limit, "
-            "lower `num_workers` or set `requests_per_minute`; if the host is wrong, mend `provider.api_url`.",
-            internal_message=f"{problem} at attempt {attempts}",
-            failure_type=FailureType.transient_error,
-        )
+
+def _problem(response_or_exception: requests.Response | requests.RequestException | None) -> tuple[str, str]:
+    """What happened, and what to do about it."""
+    if not isinstance(response_or_exception, requests.Response):
+        return _unreachable(response_or_exception), "Check `provider.api_url` and the network, or try again later."
+    problem = f"The API answered {_status(response_or_exception)}"
+    if response_or_exception.status_code == 429:
+        return problem, "Set `requests_per_minute`, lower `num_workers`, or try again later."
+    if response_or_exception.ok:
+        problem += " with something else than the documented JSON"
+        return problem, "Check that `provider.api_url` leads to the API, or try again later."
+    return problem, "Try again later."
 
 
 def _retry_after(response_or_exception: requests.Response | requests.RequestException | None) -> float | None:

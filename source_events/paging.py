@@ -12,6 +12,7 @@ from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_events.connection import connection_of
 from source_events.page import Page, page_of
 
 
@@ -69,7 +70,7 @@ class TokenPagination(PaginationStrategy):
         following = self._after(page, before) if page else None
         if following is None or page is None or not page.token:
             end = following or before
-            self.config["connection"].totals.add(end.received, end.announced)
+            connection_of(self.config).totals.add(end.received, end.announced)
             return None
         return following
 

@@ -12,7 +12,7 @@ from airbyte_cdk.sources.declarative.requesters.request_options.interpolated_req
 )
 from airbyte_cdk.sources.streams.http import HttpClient
 
-from source_events.connection import Session
+from source_events.connection import Session, connection_of
 from source_events.decoder import AnswerDecoder
 from source_events.errors import AnswerErrorHandler
 
@@ -43,7 +43,7 @@ class SharedRequester(HttpRequester):
             name=self.name,
             logger=self.logger,
             error_handler=self.error_handler,
-            session=Session(self.config["connection"]),
+            session=Session(connection_of(self.config)),
             authenticator=self._authenticator,
             backoff_strategy=self.error_handler.backoff_strategies if self.error_handler else None,  # type: ignore[attr-defined]
             disable_retries=self.disable_retries,

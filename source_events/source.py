@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 import msgspec
@@ -38,10 +38,11 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events import providers
 from source_events.configuration import complete
-from source_events.connection import Connection, Totals
+from source_events.connection import Connection, Totals, connection_of
 from source_events.contacts import ContactCursor, ContactRetriever, ContactRouter
 from source_events.page import Page, page_of
 from source_events.specification import specification
+from source_events.sync import check_catalog, read_document, readable_state
 
 
 class SourceEvents(Source):
@@ -56,6 +57,18 @@ class SourceEvents(Source):
     @property
     def name(self) -> str:
         return "source-events"
+
+    @classmethod
+    def read_config(cls, config_path: str) -> MutableMapping[str, Any]:
+        return read_document("configuration", config_path, super().read_config)
+
+    @classmethod
+    def read_catalog(cls, catalog_path: str) -> ConfiguredAirbyteCatalog:
+        return read_document("catalogue", catalog_path, super().read_catalog)
+
+    @classmethod
+    def read_state(cls, state_path: str) -> list[AirbyteStateMessage]:
+        return read_document("state", state_path, super().read_state)
 
     def spec(self, logger: logging.Logger) -> ConnectorSpecification:
         return ConnectorSpecificationSerializer.load(specification())
@@ -107,7 +120,8 @@ class SourceEvents(Source):
 
         :raises ReadFailed: after the messages of everything that could be read, if a stream failed
         """
-        source = bind(config, catalog, state)
+        source = bind(config, catalog, readable_state(state))
+        check_catalog(catalog, [stream["name"] for stream in source.resolved_manifest["streams"]])
         return Report(source.connection.totals).follow(source.read(logging.getLogger("airbyte"), config, catalog))
 
 
@@ -141,8 +155,7 @@ class EventsDeclarativeSource(ConcurrentDeclarativeSource):
     @property
     def connection(self) -> Connection:
         """What the requests of all streams share."""
-        connection: Connection = self._config["connection"]
-        return connection
+        return connection_of(self._config)
 
     def checked_stream(self) -> DefaultStream:
         """The stream whose first page tells whether the connection works."""

@@ -1,0 +1,83 @@
+"""What a sync is asked for, beside its configuration: the catalogue and the state, checked before anything is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from copy import deepcopy
+from typing import Any, TypeVar
+
+from airbyte_cdk.models import AirbyteStateMessage, AirbyteStateType, ConfiguredAirbyteCatalog, FailureType
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_events.page import UnreadableTime, normalize_time
+
+Document = TypeVar("Document")
+
+
+class InvalidSync(AirbyteTracedException):
+    """A `config_error` that names the file or the stream, and what is wrong with it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message=message, internal_message=message, failure_type=FailureType.config_error)
+
+
+def read_document(what: str, path: str, read: Callable[[str], Document]) -> Document:
+    """Read a file that the command names.
+
+    :raises InvalidSync: if it is not there, is no JSON, or is not of the protocol's form
+    """
+    try:
+        return read(path)
+    except OSError as error:
+        raise InvalidSync(f"The {what} file {path} cannot be read: {error.strerror}.") from None
+    except Exception as error:
+        raise InvalidSync(f"The {what} file {path} is not valid: {_on_one_line(error)}") from None
+
+
+def check_catalog(catalog: ConfiguredAirbyteCatalog, names: Collection[str]) -> None:
+    """
+    :raises InvalidSync: if the catalogue selects no stream, or one that the system does not have
+    """
+    selected = [configured.stream.name for configured in catalog.streams]
+    if not selected:
+        raise InvalidSync("The catalogue selects no stream.")
+    unknown = [name for name in selected if name not in names]
+    if unknown:
+        raise InvalidSync(f"The catalogue selects `{unknown[0]}`, but the streams are: {', '.join(sorted(names))}.")
+
+
+def readable_state(state: list[AirbyteStateMessage] | None) -> list[AirbyteStateMessage]:
+    """The state with its times in the notation that the cursors write; a stream without a cursor has none to check.
+
+    :raises InvalidSync: if a stream's cursor is not a time
+    """
+    messages = deepcopy(state or [])
+    for message in messages:
+        if message.type is not AirbyteStateType.STREAM or message.stream is None or message.stream.stream_state is None:
+            continue
+        name, blob = message.stream.stream_descriptor.name, vars(message.stream.stream_state)
+        if blob.get("createdAt") is not None:
+            blob["createdAt"] = _cursor(name, "createdAt", blob["createdAt"])
+        contacts = blob.get("contacts")
+        if contacts is not None:
+            if not isinstance(contacts, Mapping):
+                raise InvalidSync(f"The state of `{name}` is not valid: `contacts` must be an object.")
+            blob["contacts"] = {
+                contact: _cursor(name, f"contacts.{contact}", time) for contact, time in contacts.items()
+            }
+    return messages
+
+
+def _cursor(stream: str, field: str, value: Any) -> str:
+    try:
+        return normalize_time(value)[:19] + "Z"
+    except (UnreadableTime, AttributeError):
+        raise InvalidSync(
+            f"The state of `{stream}` is not valid: `{field}` is {json.dumps(value)}, "
+            "but must be a time like 2024-01-01T00:00:00Z. Correct it, or reset the stream."
+        ) from None
+
+
+def _on_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
