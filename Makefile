@@ -1,0 +1,65 @@
+# Everything runs in virtual environments inside the checkout; only make and Python 3.11 or 3.12 must be there.
+
+PYTHON ?= $(shell for candidate in python3 python3.12 python3.11; do \
+	$$candidate -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
+	&& command -v $$candidate && break; done)
+
+VENV := .venv
+# PyAirbyte is large and must not decide the versions that the connector is tested with.
+DEMO_VENV := .venv-demo
+
+# PyAirbyte looks the connector up in the public registry otherwise.
+export AIRBYTE_OFFLINE_MODE := 1
+export DO_NOT_TRACK := 1
+export DEMO_PYTHON := $(CURDIR)/$(DEMO_VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint unit bench image-test clean
+
+help: ## list the targets
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/installed $(DEMO_VENV)/installed ## load the sandbox's events into a warehouse and look at them
+	$(DEMO_PYTHON) -m demo
+
+test: lint $(DEMO_VENV)/installed ## lint, then all tests but those of the container image
+	$(VENV)/bin/pytest -m "not image" unit_tests integration_tests
+
+lint: $(VENV)/installed ## ruff and mypy
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+unit: $(VENV)/installed ## the unit tests
+	$(VENV)/bin/pytest unit_tests
+
+bench: $(VENV)/installed ## measure speed and memory
+	$(VENV)/bin/python -m benchmarks
+
+image-test: $(VENV)/installed ## build the container image and test it
+	$(VENV)/bin/pytest -m image integration_tests
+
+clean: ## remove the environments and everything that was built
+	rm -rf $(VENV) $(DEMO_VENV) .demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/installed: setup.py
+	$(call environment,$(VENV))
+	@echo "Installing the connector and its tests into $(VENV): one to three minutes ..."
+	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check -e '.[tests]'
+	@touch $@
+
+# The demo runs the connector as a program of its own environment: only what the extra names is needed here.
+$(DEMO_VENV)/installed: $(VENV)/installed
+	$(call environment,$(DEMO_VENV))
+	@echo "Installing PyAirbyte into $(DEMO_VENV): 800 MB, two to four minutes ..."
+	@$(VENV)/bin/python -c "from importlib.metadata import requires; \
+		named = (line.partition(';') for line in requires('airbyte-source-events')); \
+		print(*(name for name, _, marker in named if 'demo' in marker), sep='\n')" > $(DEMO_VENV)/requirements.txt
+	@$(DEMO_VENV)/bin/python -m pip install -qq --disable-pip-version-check -r $(DEMO_VENV)/requirements.txt
+	@touch $@
+
+define environment
+@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with venv is needed; name one with make PYTHON=..."; exit 1; }
+@$(PYTHON) -m venv $(1)
+endef

@@ -1,0 +1,138 @@
+"""What is delivered besides the code: versions, metadata, the Dockerfile, and the wheel."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from airbyte_connector_models.metadata.v0.connector_metadata_definition_v0 import ConnectorMetadataDefinitionV0
+
+import source_events
+from source_events import providers
+from source_events.specification import specification
+
+PROJECT = Path(__file__).resolve().parent.parent
+DOCKERFILE = (PROJECT / "Dockerfile").read_text()
+METADATA = yaml.safe_load((PROJECT / "metadata.yaml").read_text())["data"]
+SCRIPTS = Path(sys.executable).parent
+
+
+class TestVersion:
+    def test_is_the_same_in_the_metadata(self) -> None:
+        assert METADATA["dockerImageTag"] == source_events.__version__
+
+    def test_is_the_same_on_the_image(self) -> None:
+        assert label("io.airbyte.version") == source_events.__version__
+
+    def test_has_an_entry_in_the_changelog(self) -> None:
+        changelog = (PROJECT / "CHANGELOG.md").read_text()
+        newest = re.findall(r"^## \[(\d[^]]*)\]", changelog, re.MULTILINE)[0]
+        assert newest == source_events.__version__
+
+
+class TestMetadata:
+    def test_is_valid(self) -> None:
+        ConnectorMetadataDefinitionV0.model_validate(yaml.safe_load((PROJECT / "metadata.yaml").read_text()))
+
+    def test_names_the_image_of_the_dockerfile(self) -> None:
+        assert label("io.airbyte.name") == METADATA["dockerRepository"]
+        assert base_image() == METADATA["connectorBuildOptions"]["baseImage"]
+
+    def test_documents_what_the_specification_documents(self) -> None:
+        assert METADATA["documentationUrl"] == specification()["documentationUrl"]
+
+    def test_has_its_icon(self) -> None:
+        assert (PROJECT / METADATA["icon"]).read_text().startswith("<svg")
+
+    @pytest.mark.parametrize("provider", providers.names())
+    def test_allows_the_default_host_of_every_provider(self, provider: str) -> None:
+        address = providers.connection_specification(provider)["properties"]["api_url"].get("default")
+        if address is not None:
+            host = re.sub(r"^https://([^/]+).*", r"\1", address)
+            assert host in METADATA["allowedHosts"]["hosts"]
+
+    def test_allows_the_host_that_the_user_names(self) -> None:
+        assert "${provider.api_url}" in METADATA["allowedHosts"]["hosts"]
+
+
+class TestDockerfile:
+    def test_is_clean_for_hadolint(self) -> None:
+        # The platform knows the user by name, which hadolint would tell as a piece of information.
+        command = [SCRIPTS / "hadolint", "--no-color", "--failure-threshold=warning", PROJECT / "Dockerfile"]
+        result = subprocess.run(command, capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout + result.stderr
+
+    def test_tells_the_platform_its_entry_point(self) -> None:
+        (entrypoint,) = re.findall(r"^ENTRYPOINT (.+)$", DOCKERFILE, re.MULTILINE)
+        (announced,) = re.findall(r'AIRBYTE_ENTRYPOINT="([^"]+)"', DOCKERFILE)
+        assert " ".join(json.loads(entrypoint)) == announced
+
+    def test_ends_as_a_user_without_privileges(self) -> None:
+        assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE)[-1] == "airbyte"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy: building leaves files behind."""
+    folder = tmp_path_factory.mktemp("wheel")
+    copy = folder / "source"
+    unwanted = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
+    shutil.copytree(PROJECT, copy, ignore=unwanted)
+    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, copy)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+class TestWheel:
+    def test_contains_every_module_document_and_schema_of_the_package(self, wheel: Path) -> None:
+        package = PROJECT / "source_events"
+        wanted = {
+            path.relative_to(PROJECT).as_posix()
+            for path in package.rglob("*")
+            if path.is_file() and path.suffix != ".pyc"
+        }
+        assert wanted == {name for name in contents(wheel) if name.startswith("source_events/")}
+
+    def test_contains_nothing_else(self, wheel: Path) -> None:
+        assert {name.partition("/")[0] for name in contents(wheel)} == {
+            "source_events",
+            f"airbyte_source_events-{source_events.__version__}.dist-info",
+        }
+
+    def test_works_where_it_is_installed(self, wheel: Path, tmp_path: Path) -> None:
+        pip("install", "--no-deps", "--target", tmp_path, wheel)
+        output = subprocess.run(
+            [tmp_path / "bin" / "source-events", "spec"],
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+        ).stdout
+        assert json.loads(output) == {"type": "SPEC", "spec": specification()}
+
+
+def label(name: str) -> str:
+    (value,) = re.findall(rf'{re.escape(name)}="([^"]+)"', DOCKERFILE)
+    return value
+
+
+def base_image() -> str:
+    (image,) = re.findall(r"^ARG BASE_IMAGE=(.+)$", DOCKERFILE, re.MULTILINE)
+    return image
+
+
+def contents(wheel: Path) -> list[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.namelist()
+
+
+def pip(*arguments: str | Path) -> None:
+    command = [sys.executable, "-m", "pip", "--quiet", *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
