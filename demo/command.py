@@ -8,9 +8,9 @@ from pathlib import Path
 from demo import environment
 from demo.providers import PROVIDERS, Provider
 from demo.report import Screen
-from demo.server import SandboxFailed, running_sandbox
 from demo.story import Amounts, Outcome, Stage, play, show
 from demo.syncing import SyncFailed, load_pyairbyte
+from sandbox.process import Sandbox
 
 
 def main() -> int:
@@ -20,7 +20,7 @@ def main() -> int:
     screen = Screen()
     try:
         outcomes, seconds = _run(providers, amounts, screen)
-    except (SyncFailed, SandboxFailed, environment.NotInstalled) as error:
+    except (SyncFailed, environment.NotInstalled) as error:
         screen.bad(str(error))
         return 1
     except KeyboardInterrupt:
@@ -31,15 +31,15 @@ def main() -> int:
 
 def _run(providers: list[Provider], amounts: Amounts, screen: Screen) -> tuple[list[Outcome], float]:
     started = time.monotonic()
-    executable, python = environment.connector_executable(), environment.sandbox_python()
+    executable = environment.connector_executable()
     environment.fresh_folder()
     screen.heading("source-events, into a DuckDB file with PyAirbyte")
     with screen.working("starting"):
         load_pyairbyte()
-    with running_sandbox(python, amounts.contacts) as (url, control):
-        screen.line(f"The sandbox stands in for the API at {url}:")
+    with Sandbox(events=0, contacts=amounts.contacts, no_example=True) as sandbox:
+        screen.line(f"The sandbox stands in for the API at {sandbox.url}:")
         screen.line(f"{amounts.events:,} events of {amounts.contacts:,} contacts, then {amounts.new:,} new ones.")
-        stage = Stage(screen, control, url, executable)
+        stage = Stage(screen, sandbox.control, sandbox.url, executable)
         outcomes = [play(provider, amounts, stage) for provider in providers]
     return outcomes, time.monotonic() - started
 

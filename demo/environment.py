@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from sandbox.process import PROJECT
@@ -29,15 +28,6 @@ def connector_executable() -> Path:
         if (program := folder / "source-events").exists():
             return program
     raise NotInstalled("the connector is not installed; run `make demo`, or `pip install -e .` into .venv")
-
-
-def sandbox_python() -> Path:
-    """The connector's interpreter, or this one if it can serve."""
-    if (python := CONNECTOR_PROGRAMS / "python").exists():
-        return python
-    if find_spec("aiohttp"):
-        return Path(sys.executable)
-    raise NotInstalled("the sandbox needs aiohttp; run `make demo`, or `pip install aiohttp` into .venv")
 
 
 def shown(path: Path) -> str:

@@ -144,7 +144,7 @@ class Control:
         self._send("POST", "reset")
 
     def _send(
-        self, method: str, path: str, content: object = None, query: Mapping[str, str] | None = None
+        self, method: str, path: str, content: Any = None, query: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         response = requests.request(method, f"{self._url}/{path}", json=content, params=query, timeout=60)
         if not response.ok:
