@@ -13,7 +13,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import InitVar, dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -29,6 +29,7 @@ from airbyte_cdk.utils.datetime_helpers import ab_datetime_parse
 from isodate import parse_duration
 
 from source_events.page import page_of
+from source_events.times import earlier, format_time
 
 logger = logging.getLogger("airbyte")
 
@@ -65,6 +66,14 @@ class ContactRouter(PartitionRouter):
         return {}
 
 
+@dataclass(frozen=True)
+class Contact:
+    """A contact of the account, and when it was created (UTC), if its list says so."""
+
+    id: str
+    created_at: str | None = None
+
+
 @dataclass
 class ContactRetriever(Retriever):
     """Reads the events of a batch of contacts, each with the retriever `events`.
@@ -82,8 +91,8 @@ class ContactRetriever(Retriever):
         self.partition_router.retriever = self
 
     @abstractmethod
-    def list_contacts(self, start: str, end: str) -> Iterable[str]:
-        """The ids of the account's contacts that may have events from `start` to `end`; repeats are allowed."""
+    def list_contacts(self, start: str, end: str) -> Iterable[Contact]:
+        """The account's contacts that may have events from `start` to `end`; repeats are allowed."""
 
     def read_records(
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
@@ -109,13 +118,13 @@ class FeedContactRetriever(ContactRetriever):
 
     feed: Retriever
 
-    def list_contacts(self, start: str, end: str) -> Iterator[str]:
+    def list_contacts(self, start: str, end: str) -> Iterator[Contact]:
         for window in windows(start, end, parse_duration(self.config["window_size"])):
             for record in self.feed.read_records({}, window):
                 page = page_of(record.data) if isinstance(record, Record) else None
                 if page:
                     page.take()
-                    yield from page.contacts
+                    yield from map(Contact, page.contacts)
 
 
 def windows(start: str, end: str, size: timedelta) -> Iterator[StreamSlice]:
@@ -128,10 +137,6 @@ def windows(start: str, end: str, size: timedelta) -> Iterator[StreamSlice]:
             cursor_slice={"start_time": format_time(first), "end_time": format_time(following - timedelta(seconds=1))},
         )
         first = following
-
-
-def format_time(moment: datetime) -> str:
-    return moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 class ContactCursor(Cursor):
@@ -186,7 +191,7 @@ class ContactCursor(Cursor):
         contacts = iter(self._distinct_contacts())
         while batch := list(islice(contacts, BATCH_SIZE)):
             stream_slice = StreamSlice(
-                partition={"contacts": {contact: self._start_of(contact) for contact in batch}},
+                partition={"contacts": {contact.id: self._start_of(contact) for contact in batch}},
                 cursor_slice={"end_time": end},
             )
             with self._lock:
@@ -194,24 +199,32 @@ class ContactCursor(Cursor):
             yield stream_slice
         self._finished_slicing = True
 
-    def _distinct_contacts(self) -> Iterator[str]:
+    def _distinct_contacts(self) -> Iterator[Contact]:
         seen: set[str] = set()
-        listed = self._config.get("contact_ids")
-        found = listed or self._retriever.list_contacts(self._before(self._common), self._config["end_date"])
-        for contact in found:
-            if contact not in seen:
-                seen.add(contact)
+        for contact in self._all_contacts():
+            if contact.id not in seen:
+                seen.add(contact.id)
                 yield contact
 
-    def _start_of(self, contact: str) -> str:
-        return self._before(self._contacts.get(contact, self._common))
+    def _all_contacts(self) -> Iterable[Contact]:
+        listed = self._config.get("contact_ids")
+        if listed:
+            return map(Contact, listed)
+        return self._retriever.list_contacts(self._before(self._common), self._config["end_date"])
+
+    def _start_of(self, contact: Contact) -> str:
+        """Where reading a contact starts; for one that did not exist when the cursor was saved, at the start date."""
+        if contact.created_at and contact.created_at > self._common:
+            start: str = self._config["start_date"]
+            return start
+        return self._before(self._contacts.get(contact.id, self._common))
 
     def _before(self, cursor: str) -> str:
         """Where reading starts for a cursor: `lookback_window` earlier, but not before the start date."""
         start: str = self._config["start_date"]
         if cursor <= start:
             return start
-        return max(start, format_time(ab_datetime_parse(cursor).to_datetime() - self._lookback))
+        return max(start, earlier(cursor, self._lookback))
 
     def observe(self, record: Record) -> None:
         with self._lock:

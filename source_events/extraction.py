@@ -16,7 +16,8 @@ from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events.decoder import AnswerDecoder
-from source_events.page import PAGE, Draft, Envelope, Row, UnreadableTime, finish
+from source_events.page import PAGE, Draft, Envelope, Row, finish
+from source_events.times import UnreadableTime
 
 
 @dataclass
@@ -63,6 +64,25 @@ def _may_be_cut_off(rows: int, announced: int | None, page_limit: int) -> bool:
 
 
 @dataclass
+class EntityFilter(RecordFilter):
+    """Finishes the pages of a stream that is no event stream: it has no time, and all its rows are wanted."""
+
+    parameters: InitVar[Mapping[str, Any]]
+    config: Config
+    condition: str = ""
+
+    def filter_records(
+        self,
+        records: Iterable[Mapping[str, Any]],
+        stream_state: StreamState,
+        stream_slice: StreamSlice | None = None,
+        next_page_token: Mapping[str, Any] | None = None,
+    ) -> Iterable[Mapping[str, Any]]:
+        for record in records:
+            yield {PAGE: finish(record[PAGE])}
+
+
+@dataclass
 class EventFilter(RecordFilter):
     """Keeps the events of the slice's own seconds and of the wanted types, and finishes the page.
 
@@ -103,8 +123,9 @@ class EventFilter(RecordFilter):
         end = self.config["end_date"][:19]
 
         def wanted(envelope: Envelope) -> bool:
-            second = envelope.createdAt[:19]
-            within = first <= second <= last and (second < end or envelope.createdAt[:-1] <= end)
+            time = envelope.createdAt
+            # An event without a time belongs to no slice, and is not left out of any.
+            within = time is None or (first <= time[:19] <= last and (time[:19] < end or time[:-1] <= end))
             return within and (not types or envelope.type in types)
 
         return wanted

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
+
+from source_events.times import UnreadableTime, normalize_time
 
 ENVELOPE_FIELDS = ("id", "provider", "type", "createdAt", "organizationId", "contactId")
 PAGE = "page"
@@ -25,10 +27,18 @@ class Envelope(Struct):
 
     id: str
     provider: str
-    type: str | None
-    createdAt: str
+    type: str | UnsetType | None
+    createdAt: str | None
     organizationId: str | UnsetType = UNSET
     contactId: str | None = None
+
+
+class Identity(Struct):
+    """What is added to a record that is no event, as a contact or an event type."""
+
+    provider: str
+    organizationId: str
+    id: str | UnsetType = UNSET
 
 
 @dataclass(slots=True)
@@ -50,7 +60,7 @@ class Row:
     """A row and its envelope. `native` names the envelope's fields that the row has itself and that must give way."""
 
     raw: Raw
-    envelope: Envelope
+    envelope: Envelope | Identity
     native: Sequence[str] = ()
 
 
@@ -102,17 +112,18 @@ def finish(draft: Draft, keep: Callable[[Envelope], bool] | None = None) -> Page
 
     :raises UnreadableTime: with the id of the record whose `createdAt` is not a time
     """
-    normalize_times([row.envelope for row in draft.rows])
-    kept = draft.rows if keep is None else [row for row in draft.rows if keep(row.envelope)]
+    normalize_times(row.envelope for row in draft.rows if isinstance(row.envelope, Envelope))
+    kept = [row for row in draft.rows if keep is None or not isinstance(row.envelope, Envelope) or keep(row.envelope)]
+    events = [row.envelope for row in kept if isinstance(row.envelope, Envelope)]
     lines = bytearray()
     for row in kept:
         splice(row, lines)
     page = Page(
         lines=lines,
         count=len(kept),
-        latest=max((row.envelope.createdAt for row in kept), default=None),
-        contacts=frozenset(row.envelope.contactId for row in kept if row.envelope.contactId),
-        fingerprint=hash(tuple(row.envelope.id for row in draft.rows)),
+        latest=max((event.createdAt for event in events if event.createdAt), default=None),
+        contacts=frozenset(event.contactId for event in events if event.contactId),
+        fingerprint=hash(tuple(_key(row) for row in draft.rows)),
         received=len(draft.rows),
         announced=draft.answer.announced,
         token=draft.answer.token,
@@ -120,6 +131,10 @@ def finish(draft: Draft, keep: Callable[[Envelope], bool] | None = None) -> Page
     )
     draft.discard()
     return page
+
+
+def _key(row: Row) -> str | bytes:
+    return row.envelope.id if isinstance(row.envelope, Envelope) else bytes(row.raw)
 
 
 def splice(row: Row, lines: bytearray) -> None:
@@ -142,58 +157,27 @@ def _without(names: Sequence[str], raw: Raw) -> bytes:
 COMMA = ord(",")
 
 
-class UnreadableTime(ValueError):
-    """A `createdAt` that is not a date and time with a zone; `record_id` says whose."""
-
-    def __init__(self, time: str, record_id: str = "") -> None:
-        super().__init__(time)
-        self.time = time
-        self.record_id = record_id
-
-
 def normalize_times(envelopes: Iterable[Envelope]) -> None:
-    """Bring `createdAt` of each envelope to the notation of `normalize_time`.
+    """Bring `createdAt` of each envelope that has one to the notation of `normalize_time`.
 
     One call checks a whole page; only times in another notation are looked at one by one.
 
     :raises UnreadableTime: with the record's id
     """
-    envelopes = list(envelopes)
+    dated = [envelope for envelope in envelopes if envelope.createdAt is not None]
     try:
-        msgspec.convert([envelope.createdAt for envelope in envelopes], list[datetime])
+        msgspec.convert([envelope.createdAt for envelope in dated], list[datetime])
         readable = True
     except msgspec.ValidationError:
         readable = False
-    for envelope in envelopes:
-        time = envelope.createdAt
+    for envelope in dated:
+        time = envelope.createdAt or ""
         if readable and len(time) == 20 and time[19] == "Z" and time[10] == "T":
             continue
         try:
             envelope.createdAt = normalize_time(time)
         except UnreadableTime as error:
             raise UnreadableTime(time, envelope.id) from error
-
-
-def normalize_time(time: str) -> str:
-    """`YYYY-MM-DDTHH:MM:SS[.ffffff]Z` for an RFC 3339 time with any offset.
-
-    The fraction keeps the digits that the API gave, at most six.
-
-    :raises UnreadableTime: if it is not such a time
-    """
-    whole, dot, rest = time.partition(".")
-    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
-    zone = rest[len(digits) :]
-    try:
-        if dot and not digits:
-            raise ValueError("no digits after the point")
-        moment = datetime.fromisoformat((whole + zone).upper().replace("Z", "+00:00"))
-        if moment.tzinfo is None:
-            raise ValueError("no zone")
-        utc = moment.astimezone(timezone.utc).replace(tzinfo=None)
-    except (ValueError, OverflowError) as error:
-        raise UnreadableTime(time) from error
-    return utc.isoformat(timespec="seconds") + (f".{digits[:6]}" if digits else "") + "Z"
 
 
 def page_of(data: Mapping[str, Any]) -> Page | None:

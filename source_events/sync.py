@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from airbyte_cdk.models import AirbyteStateMessage, AirbyteStateType, ConfiguredAirbyteCatalog, FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_events.page import UnreadableTime, normalize_time
+from source_events.times import UnreadableTime, normalize_time
 
 Document = TypeVar("Document")
 
