@@ -7,7 +7,6 @@ come to its end are remembered beside it.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from abc import abstractmethod
@@ -30,8 +29,6 @@ from isodate import parse_duration
 
 from source_events.page import page_of
 from source_events.times import earlier, format_time
-
-logger = logging.getLogger("airbyte")
 
 BATCH_SIZE = 25
 """Contacts that one worker reads before it takes the next batch."""

@@ -9,11 +9,9 @@ import json
 import logging
 import re
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from threading import Lock
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import quote
 
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
@@ -29,40 +27,8 @@ from airbyte_cdk.utils.airbyte_secrets_utils import get_secrets, update_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events.configuration import validate
-from source_events.page import Page
+from source_events.output import LineWriter, end_on_request
 from source_events.source import ReadFailed, SourceEvents, page_in
-
-
-class LineWriter:
-    """Writes whole lines; log lines of other threads stay out of the middle of a page."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._lock = Lock()
-
-    def write(self, text: str) -> None:
-        """One or more complete lines, as a logging handler gives them."""
-        with self._lock:
-            self._stream.write(text.encode("utf-8", "replace"))
-            self._stream.flush()
-
-    def write_page(self, stream: str, page: Page) -> None:
-        """The records of a page, a line each; they leave the page."""
-        if not page.count:
-            return
-        head = b'{"type":"RECORD","record":{"stream":%b,"emitted_at":%d,"data":' % (
-            json.dumps(stream).encode(),
-            time.time_ns() // 1_000_000,
-        )
-        lines = page.take().replace(b"\n", b"}}\n" + head)
-        with self._lock:
-            self._stream.write(head)
-            self._stream.write(memoryview(lines)[: -len(head)])
-            self._stream.flush()
-
-    def flush(self) -> None:
-        with self._lock:
-            self._stream.flush()
 
 
 class PageEntrypoint(AirbyteEntrypoint):
@@ -128,6 +94,7 @@ def launch(arguments: list[str]) -> None:
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(writer)
             handler.addFilter(PeopleFilter())
+    end_on_request(writer)
     entrypoint = PageEntrypoint(SourceEvents(), writer)
     try:
         for line in entrypoint.run(entrypoint.parse_args(arguments)):
