@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import ipaddress
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urlsplit
@@ -70,18 +69,10 @@ def _problems(config: Any) -> Iterator[str]:
     if not isinstance(config, Mapping):
         yield "It must be a JSON object."
         return
-    common = deepcopy(schema)
-    del common["properties"]["provider"]["oneOf"]
-    yield from _schema_problems(common, config, "")
+    yield from _schema_problems(schema, config, "")
     provider = config.get("provider")
     if isinstance(provider, Mapping):
-        types = [branch["properties"]["provider_type"]["const"] for branch in schema["properties"]["provider"]["oneOf"]]
-        if provider.get("provider_type") not in types:
-            yield f"`provider.provider_type` must be one of {', '.join(types)}."
-        else:
-            branch = _branch(schema, provider["provider_type"])
-            yield from _schema_problems(branch, provider, "provider.")
-            yield from _address_problems(provider.get("api_url"))
+        yield from _address_problems(provider.get("api_url"))
     yield from _time_problems(config)
 
 
@@ -96,12 +87,32 @@ def _branch(schema: Mapping[str, Any], provider_type: str) -> dict[str, Any]:
 def _schema_problems(schema: Mapping[str, Any], value: Mapping[str, Any], prefix: str) -> Iterator[str]:
     # A form leaves an optional field that was emptied as null.
     given = {name: entry for name, entry in value.items() if entry is not None or name in schema.get("required", ())}
-    yield from (_sentence(error, prefix, given) for error in Draft7Validator(schema).iter_errors(given))
+    choices = {name: field["oneOf"] for name, field in schema["properties"].items() if "oneOf" in field}
+    fields = {
+        name: {rule: entry for rule, entry in field.items() if rule != "oneOf"}
+        for name, field in schema["properties"].items()
+    }
+    flat = {**schema, "properties": fields}
+    yield from (_sentence(error, prefix, given) for error in Draft7Validator(flat).iter_errors(given))
+    for name, branches in choices.items():
+        if isinstance(given.get(name), Mapping):
+            yield from _choice_problems(branches, given[name], f"{prefix}{name}.")
     for name in given:
         if name not in schema["properties"] and not name.startswith("_"):
             alike = difflib.get_close_matches(name, schema["properties"], n=1)
             if alike:
                 yield f"`{prefix}{name}` is not a field; did you mean `{prefix}{alike[0]}`?"
+
+
+def _choice_problems(branches: list[Mapping[str, Any]], value: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    """The problems of an object that may have one of several forms, told apart by the constant that each has."""
+    discriminator = next(name for name, field in branches[0]["properties"].items() if "const" in field)
+    known = {branch["properties"][discriminator]["const"]: branch for branch in branches}
+    chosen = value.get(discriminator)
+    if isinstance(chosen, str) and chosen in known:
+        yield from _schema_problems(known[chosen], value, prefix)
+    else:
+        yield f"`{prefix}{discriminator}` must be one of {', '.join(known)}."
 
 
 def _sentence(error: ValidationError, prefix: str, value: Mapping[str, Any]) -> str:
