@@ -34,6 +34,8 @@ class Connection:
         self.memory = Memory(MEMORY_FOR_ANSWERS)
         self.token = Token()
         self.totals = Totals()
+        self.undated: set[str] = set()
+        """The ids of events without a time, where an API has such events; they are read with `createdAt` null."""
         self.adapter = RateLimitedAdapter(num_workers, requests_per_minute)
         self._failure: tuple[str, FailureType] | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Any
 
@@ -104,10 +104,10 @@ class EventFilter(RecordFilter):
     ) -> Iterable[Mapping[str, Any]]:
         if stream_slice is None:
             raise ValueError("events are read in slices")
-        first, last = stream_slice["start_time"], stream_slice["end_time"]
+        wanted = self.wanted(stream_slice)
         for record in records:
             try:
-                page = finish(record[PAGE], self._wanted(first[:19], last[:19]))
+                page = finish(record[PAGE], wanted, self.expand)
             except UnreadableTime as error:
                 raise AirbyteTracedException(
                     message=f"Record {error.record_id} has a time that cannot be read: {error.time!r}.",
@@ -118,7 +118,13 @@ class EventFilter(RecordFilter):
             latest = page.latest or self.config["start_date"]
             yield {PAGE: page, "createdAt": latest[:19] + "Z"}
 
-    def _wanted(self, first: str, last: str) -> Callable[[Envelope], bool]:
+    def expand(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The records that the wanted events stand for: themselves."""
+        return rows
+
+    def wanted(self, stream_slice: StreamSlice) -> Callable[[Envelope], bool]:
+        """Whether an event is one that was asked for, and belongs to this slice."""
+        first, last = stream_slice["start_time"][:19], stream_slice["end_time"][:19]
         types = frozenset(self.config.get("event_types") or ())
         end = self.config["end_date"][:19]
 

@@ -107,20 +107,27 @@ _encoder = msgspec.json.Encoder()
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
-def finish(draft: Draft, keep: Callable[[Envelope], bool] | None = None) -> Page:
+def finish(
+    draft: Draft,
+    keep: Callable[[Envelope], bool] | None = None,
+    expand: Callable[[Sequence[Row]], Sequence[Row]] | None = None,
+) -> Page:
     """Splice the envelopes of the rows that `keep` accepts (without it, of all rows), and discard the draft.
+
+    `expand` puts other rows in the place of those that are kept, for records that are parts of an event.
 
     :raises UnreadableTime: with the id of the record whose `createdAt` is not a time
     """
     normalize_times(row.envelope for row in draft.rows if isinstance(row.envelope, Envelope))
     kept = [row for row in draft.rows if keep is None or not isinstance(row.envelope, Envelope) or keep(row.envelope)]
     events = [row.envelope for row in kept if isinstance(row.envelope, Envelope)]
+    records = expand(kept) if expand else kept
     lines = bytearray()
-    for row in kept:
+    for row in records:
         splice(row, lines)
     page = Page(
         lines=lines,
-        count=len(kept),
+        count=len(records),
         latest=max((event.createdAt for event in events if event.createdAt), default=None),
         contacts=frozenset(event.contactId for event in events if event.contactId),
         fingerprint=hash(tuple(_key(row) for row in draft.rows)),

@@ -38,7 +38,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events import providers
 from source_events.configuration import complete
-from source_events.connection import Connection, Totals, connection_of
+from source_events.connection import Connection, connection_of
 from source_events.contacts import ContactCursor, ContactRetriever, ContactRouter
 from source_events.page import Page, page_of
 from source_events.specification import specification
@@ -122,7 +122,7 @@ class SourceEvents(Source):
         """
         source = bind(config, catalog, readable_state(state))
         check_catalog(catalog, [stream["name"] for stream in source.resolved_manifest["streams"]])
-        return Report(source.connection.totals).follow(source.read(logging.getLogger("airbyte"), config, catalog))
+        return Report(source.connection).follow(source.read(logging.getLogger("airbyte"), config, catalog))
 
 
 def page_in(message: AirbyteMessage) -> Page | None:
@@ -199,8 +199,9 @@ class Report:
     the user can mend, and sums all errors up as a `config_error`.
     """
 
-    def __init__(self, totals: Totals) -> None:
-        self._totals = totals
+    def __init__(self, connection: Connection) -> None:
+        self._totals = connection.totals
+        self._undated = connection.undated
         self._records: dict[str, int] = {}
         self._errors: dict[tuple[str, str], AirbyteErrorTraceMessage] = {}
         self._logger = logging.getLogger("airbyte")
@@ -226,6 +227,8 @@ class Report:
                 f"The API announced {self._totals.announced} rows and sent {self._totals.received}; "
                 "all that it sent were read."
             )
+        if self._undated:
+            self._logger.warning(f"{len(self._undated)} events have no time; their `createdAt` is null.")
 
     def _is_repeated(self, trace: AirbyteTraceMessage) -> bool:
         """Whether this error has been reported; if not, it is made fit to be."""
