@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from aiohttp import web
@@ -45,7 +45,7 @@ class RequestLog:
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
         entry = Entry(
             number=len(self.entries) + 1,
-            time=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            time=datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             method=request.method,
             path=request.path,
             query=_query(request),

@@ -94,7 +94,7 @@ class LoginAuthenticator(RenewingAuthenticator):
     def _log_in(self) -> str:
         body = {field: _field(self.config["provider"], name) for field, name in self.credentials.items()}
         response = self.login.send_request(request_body_json=body)
-        token = _field(response.json(), self.token_field) if response is not None else None
+        token = _field(response.json(), self.token_field) if response is not None and response.content else None
         if not isinstance(token, str) or not token:
             raise AirbyteTracedException(
                 message=f"The login was accepted, but the answer has no `{self.token_field}`.",

@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
-from isodate import parse_duration
+from isodate import duration_isoformat, parse_duration
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
 from source_events.connection import Connection
 from source_events.specification import specification
 
+LONGEST_DURATION = timedelta(days=36_500)
 LOOPBACK_HOSTS = frozenset({"localhost", "host.docker.internal"})
 MAX_ATTEMPTS, ATTEMPTS_OF_A_CHECK = 8, 2
 
@@ -60,7 +61,10 @@ def complete(config: Mapping[str, Any], *, check: bool = False) -> dict[str, Any
     completed["contact_ids"] = completed.get("contact_ids") or []
     completed["page_size"] = 1 if check else None
     completed["max_attempts"] = ATTEMPTS_OF_A_CHECK if check else MAX_ATTEMPTS
-    completed["connection"] = Connection(completed["num_workers"], completed.get("requests_per_minute"))
+    # JSON schema takes 8.0 for an integer.
+    for name in ("num_workers", "requests_per_minute"):
+        completed[name] = int(completed[name]) if completed.get(name) else None
+    completed["connection"] = Connection(completed["num_workers"], completed["requests_per_minute"])
     return completed
 
 
@@ -93,7 +97,13 @@ def _schema_problems(schema: Mapping[str, Any], value: Mapping[str, Any], prefix
         for name, field in schema["properties"].items()
     }
     flat = {**schema, "properties": fields}
-    yield from (_sentence(error, prefix, given) for error in Draft7Validator(flat).iter_errors(given))
+    yield from (_missing(name, prefix, schema, given) for name in schema.get("required", ()) if name not in given)
+    errors = (error for error in Draft7Validator(flat).iter_errors(given) if error.validator != "required")
+    yield from (_sentence(error, prefix) for error in errors)
+    for name, entry in given.items():
+        # A pattern's `$` also matches before a line break at the end.
+        if isinstance(entry, str) and ("\n" in entry or "\r" in entry):
+            yield f"`{prefix}{name}` must not have a line break."
     for name, branches in choices.items():
         if isinstance(given.get(name), Mapping):
             yield from _choice_problems(branches, given[name], f"{prefix}{name}.")
@@ -115,15 +125,17 @@ def _choice_problems(branches: list[Mapping[str, Any]], value: Mapping[str, Any]
         yield f"`{prefix}{discriminator}` must be one of {', '.join(known)}."
 
 
-def _sentence(error: ValidationError, prefix: str, value: Mapping[str, Any]) -> str:
+def _missing(name: str, prefix: str, schema: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    unknown = [other for other in given if other not in schema["properties"]]
+    alike = difflib.get_close_matches(name, unknown, n=1)
+    hint = f" (is it what you called `{alike[0]}`?)" if alike else ""
+    return f"`{prefix}{name}` is missing{hint}."
+
+
+def _sentence(error: ValidationError, prefix: str) -> str:
     """The problem in words. The library's own message is not used, because it quotes the value."""
     field = prefix + "".join(f"[{part}]" if isinstance(part, int) else str(part) for part in error.absolute_path)
     rule: Any = error.validator_value
-    if error.validator == "required":
-        missing = next(name for name in rule if name not in value)
-        alike = difflib.get_close_matches(missing, [name for name in value if name not in rule], n=1)
-        hint = f" (is it what you called `{alike[0]}`?)" if alike else ""
-        return f"`{field}{missing}` is missing{hint}."
     schema: Any = error.schema
     described = {
         "type": f"must be of type {rule}",
@@ -151,7 +163,7 @@ def _address_problems(address: Any) -> Iterator[str]:
         yield "`provider.api_url` must be an address like https://host/path."
     elif parts.username or parts.password:
         yield "`provider.api_url` must not hold a user or a password; use the fields for credentials."
-    elif parts.query or parts.fragment:
+    elif "?" in address or "#" in address:
         yield "`provider.api_url` must not hold a query or a fragment."
     elif parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
         yield "`provider.api_url` must begin with https://, so that the credentials are encrypted on their way."
@@ -171,27 +183,33 @@ def _time_problems(config: Mapping[str, Any]) -> Iterator[str]:
             try:
                 moments[name] = _moment(config[name])
             except ValueError:
-                if len(config[name]) == len("YYYY-MM-DDTHH:MM:SSZ"):
-                    yield f"`{name}` is not a date and time that exists."
+                yield f"`{name}` is not a date and time that exists."
     if "start_date" in moments:
         if "end_date" in moments and moments["start_date"] > moments["end_date"]:
             yield "`start_date` must not be after `end_date`."
         elif moments["start_date"] > datetime.now(timezone.utc).replace(tzinfo=None):
             yield "`start_date` must not be in the future."
-    window = config.get("window_size")
-    if isinstance(window, str) and _duration(window) is not None and _duration(window) < timedelta(minutes=1):
-        yield "`window_size` must be at least PT1M."
+    for name, least in (("window_size", timedelta(minutes=1)), ("lookback_window", timedelta())):
+        duration = _duration(config.get(name))
+        if duration is not None and duration < least:
+            yield f"`{name}` must be at least {duration_isoformat(least)}."
+        if duration is not None and duration > LONGEST_DURATION:
+            yield f"`{name}` must be at most {duration_isoformat(LONGEST_DURATION)}."
 
 
 def _moment(value: str) -> datetime:
     return datetime.strptime(value.partition(".")[0].removesuffix("Z"), "%Y-%m-%dT%H:%M:%S")
 
 
-def _duration(value: str) -> Any:
+def _duration(value: Any) -> timedelta | None:
+    """The duration, if it is one of whole seconds; one that is too long for a `timedelta` is as long as can be."""
     try:
-        return parse_duration(value)
-    except (ValueError, OverflowError):
+        duration = parse_duration(value) if isinstance(value, str) else None
+    except OverflowError:
+        return timedelta.max
+    except ValueError:
         return None
+    return duration if isinstance(duration, timedelta) else None
 
 
 def _with_defaults(value: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 import urllib3
@@ -188,12 +188,15 @@ class PageResponse(requests.Response):
 
     answer: Answer | None = None
     reservation: Reservation | None = None
+    _content_consumed: bool
 
     def load(self) -> int:
         """Read the body in one piece, which costs half of what `requests` takes for it; returns its length.
 
         :raises requests.RequestException: as `requests` does, if the body is cut off, late or wrongly compressed
         """
+        if self._content_consumed:
+            return len(self.content)
         try:
             self._content = self.raw.read(decode_content=True)
         except urllib3.exceptions.ReadTimeoutError as error:
@@ -243,6 +246,10 @@ class Session(requests.Session):
         if target is None:
             return None
         here, there = urlsplit(resp.url), urlsplit(urljoin(resp.url, target))
-        same_host = here.hostname == there.hostname and (here.scheme, here.port) == (there.scheme, there.port)
-        upgraded = here.hostname == there.hostname and (here.scheme, there.scheme) == ("http", "https")
-        return target if same_host or upgraded else None
+        same_origin = (here.scheme, _port(here)) == (there.scheme, _port(there))
+        upgraded = (here.scheme, there.scheme) == ("http", "https")
+        return target if here.hostname == there.hostname and (same_origin or upgraded) else None
+
+
+def _port(address: SplitResult) -> int | None:
+    return address.port or {"http": 80, "https": 443}.get(address.scheme)

@@ -7,6 +7,7 @@ come to its end are remembered beside it.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from abc import abstractmethod
@@ -29,6 +30,8 @@ from isodate import parse_duration
 
 from source_events.page import page_of
 from source_events.times import earlier, format_time
+
+logger = logging.getLogger("airbyte")
 
 BATCH_SIZE = 25
 """Contacts that one worker reads before it takes the next batch."""
@@ -165,7 +168,8 @@ class ContactCursor(Cursor):
         self._contacts: dict[str, str] = dict(state.get("contacts") or {})
         start: str = config["start_date"]
         self._latest: str = state.get("createdAt") or start
-        self._common: str = start if state.get("listed_only") else self._latest
+        speaks_of_all = not state.get("listed_only") or (config.get("contact_ids") and not self._contacts)
+        self._common: str = self._latest if speaks_of_all else start
         self._open: set[int] = set()
         self._finished_slicing = False
         self._emitted_at = time.monotonic()
@@ -180,7 +184,7 @@ class ContactCursor(Cursor):
         if listed and contacts:
             return {"createdAt": self._latest, "contacts": dict(contacts), "listed_only": True}
         if complete:
-            return {"createdAt": self._latest}
+            return {"createdAt": self._latest} | ({"listed_only": True} if listed else {})
         return {"createdAt": self._common} | ({"contacts": dict(contacts)} if contacts else {})
 
     def stream_slices(self) -> Iterable[StreamSlice]:
@@ -199,7 +203,9 @@ class ContactCursor(Cursor):
     def _distinct_contacts(self) -> Iterator[Contact]:
         seen: set[str] = set()
         for contact in self._all_contacts():
-            if contact.id not in seen:
+            if contact.id in (".", ".."):
+                logger.warning("A contact is skipped, because an id of dots alone cannot be asked for.")
+            elif contact.id not in seen:
                 seen.add(contact.id)
                 yield contact
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, MutableMapping
 from typing import Any
 
+import msgspec
 import requests
 from airbyte_cdk.sources.declarative.decoders import JsonDecoder
 from airbyte_cdk.sources.types import Config
@@ -17,6 +19,14 @@ from source_events.page import Answer, Row
 
 class AnswerRefused(Exception):
     """A successful status whose body says that the request failed; the text is the API's own explanation."""
+
+
+def raise_refusal(answer: Any) -> None:
+    """
+    :raises AnswerRefused: if the answer is an object with a `status` of `KO` or `fail`
+    """
+    if isinstance(answer, Mapping) and str(answer.get("status")).upper() in ("KO", "FAIL"):
+        raise AnswerRefused(str(answer.get("message") or f"status {answer['status']}"))
 
 
 class AnswerDecoder(JsonDecoder, ABC):
@@ -53,12 +63,33 @@ class AnswerDecoder(JsonDecoder, ABC):
     def answer(self, response: requests.Response) -> Answer:
         """The decoded answer. It is decoded once, however many components ask for it, and takes the response's body."""
         if not isinstance(response, PageResponse):
-            return self.decode_body(_on_one_line(response.content))
+            return self._decoded(response.content)
         if response.answer is None:
-            answer = self.decode_body(_on_one_line(response.content))
+            answer = self._decoded(response.content)
             _, answer.reservation = response.take()
             response.answer = answer
         return response.answer
+
+    def _decoded(self, body: bytes) -> Answer:
+        body = _on_one_line(body)
+        try:
+            return self.decode_body(body)
+        except msgspec.DecodeError:
+            readable = without_lone_surrogates(body)
+            if readable == body:
+                raise
+            return self.decode_body(readable)
+
+
+def without_lone_surrogates(text: bytes) -> bytes:
+    """JSON with U+FFFD in place of each half of a surrogate pair that stands alone, as texts that were cut off have it.
+
+    No text can hold such a half, so that databases and strict parsers refuse the record that has it.
+    """
+    return _ESCAPE.sub(lambda found: found[0] if found[1] is None else b"\\ufffd", text)
+
+
+_ESCAPE = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\(u[dD][89a-fA-F]..)|\\.", re.DOTALL)
 
 
 def _on_one_line(body: bytes) -> bytes:

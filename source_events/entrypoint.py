@@ -11,7 +11,7 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import IO, Any, TextIO
 from urllib.parse import quote
 
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
@@ -89,7 +89,7 @@ class PeopleFilter(logging.Filter):
 def launch(arguments: list[str]) -> None:
     """Run a command of the protocol; exits with 1 after an error, which has been written as a message."""
     prepare_memory()
-    writer = LineWriter(sys.stdout.buffer)
+    writer = LineWriter(unbuffered(sys.stdout))
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(writer)
@@ -104,6 +104,12 @@ def launch(arguments: list[str]) -> None:
     except AirbyteTracedException as error:
         writer.write(f"{entrypoint.airbyte_message_to_string(error_message(error))}\n")
         sys.exit(1)
+
+
+def unbuffered(stream: TextIO) -> IO[bytes]:
+    """The file beneath a text stream."""
+    stream.flush()
+    return open(stream.fileno(), "wb", buffering=0, closefd=False)
 
 
 def error_message(error: AirbyteTracedException) -> AirbyteMessage:

@@ -28,9 +28,12 @@ from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events.connection import connection_of
-from source_events.decoder import AnswerDecoder, AnswerRefused
+from source_events.decoder import AnswerDecoder, AnswerRefused, raise_refusal
 
 logger = logging.getLogger("airbyte")
+
+PASSING_STATUSES = frozenset((408, 425, 429))
+"""Client errors that time mends."""
 
 LONGEST_WAIT = 300.0
 """Seconds that one request may take with all its attempts and waits."""
@@ -53,7 +56,7 @@ class AnswerErrorHandler(DefaultErrorHandler):
         if not isinstance(response_or_exception, requests.Response):
             return _again(_unreachable(response_or_exception))
         response = response_or_exception
-        if response.status_code == 429 or response.status_code >= 500:
+        if response.status_code in PASSING_STATUSES or response.status_code >= 500:
             return _again(f"The API answered {_status(response)}")
         if 300 <= response.status_code < 400:
             raise self._failure(
@@ -67,7 +70,8 @@ class AnswerErrorHandler(DefaultErrorHandler):
             message = f"The scroll has expired ({_status(response)})"
             return ErrorResolution(ResponseAction.SPLIT_REQUEST_WINDOW, FailureType.transient_error, message)
         resolution = super().interpret_response(response)
-        if resolution.response_action is ResponseAction.FAIL:
+        # The CDK would try a status that it does not know again.
+        if resolution.response_action in (ResponseAction.FAIL, ResponseAction.RETRY):
             explained = resolution.error_message or "The API refused the request."
             raise self._failure(
                 f"{explained} (The API answered {_status(response)}{_explanation(response)}.)", resolution.failure_type
@@ -79,7 +83,7 @@ class AnswerErrorHandler(DefaultErrorHandler):
             if self.decoder:
                 self.decoder.answer(response)
             else:
-                msgspec.json.decode(response.content)
+                raise_refusal(msgspec.json.decode(response.content))
         except msgspec.DecodeError as error:
             return _again(f"The API answered {_status(response)} with a body that is not the documented JSON ({error})")
         except AnswerRefused as refused:
@@ -183,7 +187,7 @@ def _retry_after(response_or_exception: requests.Response | requests.RequestExce
     if not isinstance(response_or_exception, requests.Response):
         return None
     value = response_or_exception.headers.get("Retry-After", "").strip()
-    if value.isdigit():
+    if value.isascii() and value.isdecimal():
         return float(value)
     try:
         moment = parsedate_to_datetime(value)

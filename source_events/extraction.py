@@ -45,6 +45,8 @@ class PageExtractor(RecordExtractor):
     def _row(self, position: int, raw: msgspec.Raw) -> Row:
         try:
             return self.decoder.row(raw)
+        except UnreadableTime as error:
+            raise _unreadable(error) from error
         except msgspec.DecodeError as error:
             raise AirbyteTracedException(
                 message=f"Row {position} of an answer cannot be read: {error}. "
@@ -52,6 +54,18 @@ class PageExtractor(RecordExtractor):
                 internal_message=str(error),
                 failure_type=FailureType.system_error,
             ) from error
+
+
+def _unreadable(error: UnreadableTime) -> AirbyteTracedException:
+    return AirbyteTracedException(
+        message=f"Record {error.record_id} has a time that cannot be read: {error.time!r}.",
+        internal_message="createdAt is not an RFC 3339 time",
+        failure_type=FailureType.system_error,
+    )
+
+
+def _is_whole_second(time: str) -> bool:
+    return not time[19:-1].strip(".0")
 
 
 def _may_be_cut_off(rows: int, announced: int | None, page_limit: int) -> bool:
@@ -109,11 +123,7 @@ class EventFilter(RecordFilter):
             try:
                 page = finish(record[PAGE], wanted, self.expand)
             except UnreadableTime as error:
-                raise AirbyteTracedException(
-                    message=f"Record {error.record_id} has a time that cannot be read: {error.time!r}.",
-                    internal_message="createdAt is not an RFC 3339 time",
-                    failure_type=FailureType.system_error,
-                ) from error
+                raise _unreadable(error) from error
             # A page of which nothing is wanted moves no cursor, but paging must go on behind it.
             latest = page.latest or self.config["start_date"]
             yield {PAGE: page, "createdAt": latest[:19] + "Z"}
@@ -131,7 +141,7 @@ class EventFilter(RecordFilter):
         def wanted(envelope: Envelope) -> bool:
             time = envelope.createdAt
             # An event without a time belongs to no slice, and is not left out of any.
-            within = time is None or (first <= time[:19] <= last and (time[:19] < end or time[:-1] <= end))
+            within = time is None or (first <= time[:19] <= last and (time[:19] < end or _is_whole_second(time)))
             return within and (not types or envelope.type in types)
 
         return wanted

@@ -8,7 +8,7 @@ import signal
 import time
 from threading import Lock, get_ident
 from types import FrameType
-from typing import BinaryIO
+from typing import IO
 
 from source_events.page import Page
 
@@ -16,10 +16,11 @@ from source_events.page import Page
 class LineWriter:
     """Writes whole lines; log lines of other threads stay out of the middle of a page.
 
-    Asked to stop, the process ends behind the line that is being written, so that the last line is a whole one.
+    Asked to stop, the process ends behind the line that is being written, so that the last line is a whole one. The
+    stream is an unbuffered one, which may write a part only, as it does when a signal interrupts it.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._lock = Lock()
         self._writer: int | None = None
@@ -41,7 +42,7 @@ class LineWriter:
         self._write(head, memoryview(lines)[: -len(head)])
 
     def flush(self) -> None:
-        """Nothing: every write is flushed."""
+        """Nothing: nothing is buffered."""
 
     def stop(self, status: int) -> None:
         """End the process with this status; called from a signal handler, which may interrupt a write."""
@@ -55,14 +56,21 @@ class LineWriter:
             self._writer = get_ident()
             try:
                 for part in parts:
-                    self._stream.write(part)
-                self._stream.flush()
+                    self._write_all(memoryview(part))
             except BrokenPipeError:
                 # Whoever read the output has gone, and with it the place for an error.
                 os._exit(1)
             self._writer = None
             if self._stop_status is not None:
                 os._exit(self._stop_status)
+
+    def _write_all(self, part: memoryview) -> None:
+        while part:
+            # None: a reader's end that does not block is full.
+            written = self._stream.write(part)
+            if written is None:
+                time.sleep(0.01)
+            part = part[written or 0 :]
 
 
 LONGEST_STOP = 0.8

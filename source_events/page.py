@@ -153,7 +153,10 @@ def splice(row: Row, lines: bytearray) -> None:
     lines += _without(row.native, row.raw) if row.native else memoryview(row.raw)
     closing_brace = len(lines) - 1
     _encoder.encode_into(row.envelope, lines, closing_brace)
-    lines[closing_brace] = COMMA
+    if lines[closing_brace - 1] == OPENING_BRACE:
+        del lines[closing_brace]
+    else:
+        lines[closing_brace] = COMMA
     lines += b"\n"
 
 
@@ -161,7 +164,7 @@ def _without(names: Sequence[str], raw: Raw) -> bytes:
     return _encoder.encode({name: value for name, value in _decode_fields(raw).items() if name not in names})
 
 
-COMMA = ord(",")
+COMMA, OPENING_BRACE = b",{"
 
 
 def normalize_times(envelopes: Iterable[Envelope]) -> None:

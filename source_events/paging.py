@@ -69,7 +69,7 @@ class TokenPagination(PaginationStrategy):
         page = page_of(last_record.data) if last_record else None
         following = self._after(page, before) if page else None
         if following is None or page is None or not page.token:
-            end = following or before
+            end = before if following is None else following
             connection_of(self.config).totals.add(end.received, end.announced)
             return None
         return following

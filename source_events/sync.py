@@ -72,7 +72,7 @@ def readable_state(state: list[AirbyteStateMessage] | None) -> list[AirbyteState
 def _cursor(stream: str, field: str, value: Any) -> str:
     try:
         return normalize_time(value)[:19] + "Z"
-    except (UnreadableTime, AttributeError):
+    except (UnreadableTime, TypeError):
         raise InvalidSync(
             f"The state of `{stream}` is not valid: `{field}` is {json.dumps(value)}, "
             "but must be a time like 2024-01-01T00:00:00Z. Correct it, or reset the stream."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,10 @@ class UnreadableTime(ValueError):
         self.record_id = record_id
 
 
+_UTC_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:?\d\d)", re.ASCII)
+_LOCAL_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?", re.ASCII)
+
+
 def normalize_time(time: str) -> str:
     """`YYYY-MM-DDTHH:MM:SS[.ffffff]Z` for an RFC 3339 time with any offset.
 
@@ -22,19 +27,17 @@ def normalize_time(time: str) -> str:
 
     :raises UnreadableTime: if it is not such a time
     """
-    whole, dot, rest = time.partition(".")
-    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
-    zone = rest[len(digits) :]
+    found = _UTC_TIME.fullmatch(time)
+    if found is None:
+        raise UnreadableTime(time)
+    day, clock, fraction, offset = found.groups()
+    digits = offset.replace(":", "")
+    zone = "+00:00" if offset in "Zz" else f"{digits[:3]}:{digits[3:]}"
     try:
-        if dot and not digits:
-            raise ValueError("no digits after the point")
-        moment = datetime.fromisoformat((whole + zone).upper().replace("Z", "+00:00"))
-        if moment.tzinfo is None:
-            raise ValueError("no zone")
-        utc = moment.astimezone(timezone.utc).replace(tzinfo=None)
+        moment = datetime.fromisoformat(f"{day}T{clock}{zone}")
+        return _with_fraction(moment, fraction)
     except (ValueError, OverflowError) as error:
         raise UnreadableTime(time) from error
-    return utc.isoformat(timespec="seconds") + (f".{digits[:6]}" if digits else "") + "Z"
 
 
 def local_time(time: str, zone: ZoneInfo) -> str:
@@ -45,18 +48,21 @@ def local_time(time: str, zone: ZoneInfo) -> str:
 
     :raises UnreadableTime: if it is not such a time
     """
-    whole, _, digits = time.partition(".")
+    found = _LOCAL_TIME.fullmatch(time)
+    if found is None:
+        raise UnreadableTime(time)
+    day, clock, fraction = found.groups()
     try:
-        if digits and not digits.isdecimal():
-            raise ValueError("the fraction is no number")
-        moment = datetime.fromisoformat(whole)
-        if moment.tzinfo is not None:
-            raise ValueError("it has an offset")
-        # Taken as it stands before the change, a skipped time is the instant after the gap that is as far from it.
-        utc = (moment.replace(fold=0, tzinfo=zone)).astimezone(timezone.utc)
+        # Without a fold, a repeated time is the earlier one, and a skipped one has the offset from before the change.
+        moment = datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=zone)
+        return _with_fraction(moment, fraction)
     except (ValueError, OverflowError) as error:
         raise UnreadableTime(time) from error
-    return format_time(utc).removesuffix("Z") + (f".{digits[:6]}" if digits else "") + "Z"
+
+
+def _with_fraction(moment: datetime, fraction: str | None) -> str:
+    whole = format_time(moment)
+    return f"{whole[:-1]}.{fraction[:6]}Z" if fraction else whole
 
 
 def to_local(time: str, zone: ZoneInfo) -> str:
@@ -71,5 +77,8 @@ def format_time(moment: datetime) -> str:
 
 
 def earlier(time: str, by: timedelta) -> str:
-    """A UTC time to the second, moved back."""
-    return format_time(datetime.fromisoformat(time[:19]).replace(tzinfo=timezone.utc) - by)
+    """A UTC time to the second, moved back; at most to the year 1."""
+    try:
+        return format_time(datetime.fromisoformat(time[:19]).replace(tzinfo=timezone.utc) - by)
+    except OverflowError:
+        return "0001-01-01T00:00:00Z"

@@ -5,10 +5,11 @@ the campaign's name, and all of `promo`. Times are whole seconds, local times ca
 example has, and names contain the characters that break careless clients.
 """
 
+import datetime as clock
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from random import Random
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -19,6 +20,8 @@ from sandbox.cloud4wi.times import SECOND, format_time, parse_time
 
 # Every change of any zone's offset falls on a multiple of half an hour.
 HALF_HOUR = 1800
+
+UTC = clock.timezone.utc
 
 
 class Place(NamedTuple):

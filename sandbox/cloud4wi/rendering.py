@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any, Literal
 
 from sandbox.cloud4wi.behaviour import Behaviour
@@ -42,7 +42,7 @@ def announced(count: int, behaviour: Behaviour) -> dict[str, int]:
 
 
 def _around(fields: dict[str, Any]) -> tuple[bytes, bytes]:
-    generated = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    generated = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     content = {"status": "OK", "generated": generated, **fields}
     scroll = {name: content.pop(name) for name in ("scrollId",) if name in content}
     head = _compact(content)[:-1] + b',"events":['

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from source_events.decoder import AnswerDecoder, AnswerRefused
 from source_events.page import ENVELOPE_FIELDS, Answer, Envelope, Row
+from source_events.times import UnreadableTime
 
 ABSENT = Raw(b"")
 
@@ -29,13 +31,13 @@ class _Event(Struct):
 
 
 class _When(Struct):
-    createdAt: str
+    createdAt: Any = None
 
 
 class _Item(Struct):
     """The published example wraps an event in `event`; the published schema has its fields in the item itself."""
 
-    when: _When
+    when: _When | None = None
     event: _Event | None = None
     id: str | UnsetType | None = UNSET
     type: str | UnsetType | None = UNSET
@@ -66,11 +68,14 @@ class EventDecoder(AnswerDecoder):
         event = item.event or item
         if not event.id:
             raise msgspec.ValidationError("Object missing required field `id`")
+        created_at = item.when.createdAt if item.when else None
+        if not isinstance(created_at, str):
+            raise UnreadableTime(str(created_at), event.id)
         envelope = Envelope(
             id=event.id,
             provider="cloud4wi",
             type=event.type or None,
-            createdAt=item.when.createdAt,
+            createdAt=created_at,
             organizationId=UNSET if item.organizationId else self.config["provider"]["organization_id"],
             contactId=item.customerId,
         )
@@ -78,8 +83,9 @@ class EventDecoder(AnswerDecoder):
 
 
 def _own_fields(item: _Item) -> Sequence[str]:
-    """The envelope's fields that the item has itself at its top level. Its own `organizationId` stays, unless null."""
+    """The envelope's fields that the item has itself at its top level; an `organizationId` of its own stays."""
     flat = item.id is not UNSET or item.type is not UNSET
-    if not flat and item.organizationId is not None and item.provider is item.createdAt is item.contactId is ABSENT:
+    filled = item.organizationId is UNSET or item.organizationId
+    if not flat and filled and item.provider is item.createdAt is item.contactId is ABSENT:
         return ()
-    return [name for name in ENVELOPE_FIELDS if name != "organizationId" or item.organizationId is None]
+    return [name for name in ENVELOPE_FIELDS if name != "organizationId" or not item.organizationId]

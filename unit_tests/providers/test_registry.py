@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from source_events import providers
+from source_events.specification import specification
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Two providers, the second in the alphabet first in the form."""
+    for name, order in (("alpha", 2), ("beta", 1)):
+        (tmp_path / name).mkdir()
+        spec = {"order": order, "properties": {"provider_type": {"const": name}}}
+        (tmp_path / name / "spec.yaml").write_text(yaml.safe_dump(spec))
+        manifest = {"type": "DeclarativeSource", "definitions": {"own": name, "both": name}}
+        (tmp_path / name / "manifest.yaml").write_text(yaml.safe_dump(manifest))
+    (tmp_path / "definitions.yaml").write_text(yaml.safe_dump({"shared": 1, "both": "shared"}))
+    (tmp_path / "no_provider").mkdir()
+    monkeypatch.setattr(providers, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def test_a_folder_with_a_manifest_is_a_provider(folder):
+    assert providers.names() == ["beta", "alpha"]
+
+
+def test_a_new_folder_has_a_branch_in_the_connection_form(folder):
+    branches = specification()["connectionSpecification"]["properties"]["provider"]["oneOf"]
+    assert [branch["properties"]["provider_type"]["const"] for branch in branches] == ["beta", "alpha"]
+
+
+def test_a_manifest_has_the_shared_definitions_and_its_own_before_them(folder):
+    assert providers.manifest("alpha") == {
+        "type": "DeclarativeSource",
+        "definitions": {"shared": 1, "own": "alpha", "both": "alpha"},
+    }
+
+
+def test_cloud4wi_is_a_provider():
+    assert "cloud4wi" in providers.names()
+
+
+@pytest.mark.parametrize("name", providers.names())
+class TestEachProvider:
+    def test_the_folder_has_what_a_provider_needs(self, name):
+        folder = providers.FOLDER / name
+        assert (folder / "components.py").is_file()
+        assert [json.loads(path.read_text()) for path in (folder / "schemas").glob("*.json")]
+
+    def test_the_discriminator_is_the_folders_name(self, name):
+        branch = providers.connection_specification(name)
+        assert branch["properties"]["provider_type"]["const"] == name
+        assert "provider_type" in branch["required"]
+
+    def test_what_is_checked_is_a_stream(self, name):
+        manifest = providers.manifest(name)
+        streams = [reference.rpartition("/")[2] for reference in manifest["streams"]]
+        assert manifest["check"]["stream_names"][0] in streams
+
+    def test_each_stream_has_a_primary_key(self, name):
+        manifest = providers.manifest(name)
+        for reference in manifest["streams"]:
+            assert manifest["definitions"][reference.rpartition("/")[2]]["primary_key"]
+
+    def test_nothing_outside_the_folder_knows_its_name(self, name):
+        package = providers.FOLDER.parent
+        outside = [path for path in package.rglob("*.py") if providers.FOLDER / name not in path.parents]
+        assert [path.name for path in outside if f'"{name}"' in path.read_text()] == []

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+from airbyte_cdk.models import Status
+from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
+
+import source_events
+from source_events.configuration import InvalidConfiguration
+from source_events.source import ReadFailed, SourceEvents, bind
+from unit_tests.providers.cloud4wi import requests, responses
+from unit_tests.reading import LOGGER, cloud4wi, configuration, read
+from unit_tests.transport import Response
+
+DAY = ("2024-01-01T00:00:00Z", "2024-01-01T23:59:59Z")
+FEED, LOGIN = requests.feed(*DAY), requests.login()
+ROW = requests.feed(*DAY, size=1)
+
+
+def check(**config):
+    return SourceEvents().check(LOGGER, configuration(**config))
+
+
+class TestSource:
+    def test_it_is_made_without_arguments(self):
+        assert source_events.SourceEvents is SourceEvents
+        assert SourceEvents().name == "source-events"
+        assert SourceEvents().spec(LOGGER).connectionSpecification["title"] == "Events"
+
+    def test_the_streams_are_discovered_without_a_request(self, network):
+        found = {stream.name: stream for stream in SourceEvents().discover(LOGGER, configuration()).streams}
+        assert sorted(found) == ["contact_events", "org_events"]
+        for stream in found.values():
+            assert stream.source_defined_primary_key == [["id"]]
+            assert stream.default_cursor_field == ["createdAt"]
+            assert stream.source_defined_cursor is True
+            assert stream.is_resumable is True
+            assert [mode.value for mode in stream.supported_sync_modes] == ["full_refresh", "incremental"]
+            assert stream.json_schema["additionalProperties"] is True
+            assert stream.json_schema["properties"]["createdAt"]["airbyte_type"] == "timestamp_with_timezone"
+        assert network.made == []
+
+    def test_both_streams_have_the_same_schema(self):
+        one, other = SourceEvents().discover(LOGGER, configuration()).streams
+        assert one.json_schema == other.json_schema
+
+    def test_a_wrong_configuration_is_bound_to_nothing(self):
+        with pytest.raises(InvalidConfiguration, match="`num_workers`"):
+            bind(configuration(num_workers=0))
+
+
+class TestCheck:
+    def test_it_asks_for_one_row(self, network):
+        network.expect(LOGIN, responses.token())
+        network.expect(ROW, responses.page([responses.event("a")], "s", 5000))
+        assert check().status is Status.SUCCEEDED
+
+    def test_it_succeeds_on_an_empty_account(self, network):
+        network.expect(LOGIN, responses.token())
+        network.expect(ROW, responses.empty())
+        assert check().status is Status.SUCCEEDED
+
+    @pytest.mark.parametrize(
+        ("login", "row", "words"),
+        [
+            pytest.param([responses.error(401)], [], "`provider.client_key` and `provider.client_secret`", id="key"),
+            pytest.param(
+                [responses.token("token-1"), responses.token("token-2")],
+                [responses.error(403)] * 2,
+                "organization_read and events_read",
+                id="scope",
+            ),
+            pytest.param([responses.token()], [responses.error(404)], "`provider.organization_id`", id="organisation"),
+            pytest.param([responses.error(404)], [], "`provider.api_url`", id="address"),
+            pytest.param([ConnectionRefusedError()] * 2, [], "explore.cloud4wi.com: the connection", id="unreachable"),
+            pytest.param([Response(b"<html>")] * 2, [], "something else than the documented JSON", id="no API"),
+        ],
+    )
+    def test_it_tells_apart_what_is_wrong(self, network, login, row, words):
+        network.expect(LOGIN, *login)
+        network.expect(ROW, *row)
+        status = check()
+        assert status.status is Status.FAILED
+        assert words in status.message
+        assert "Traceback" not in status.message
+        assert requests.CLIENT_SECRET not in status.message
+
+    def test_a_wrong_configuration_fails_it_without_a_request(self, network):
+        status = check(start_date="yesterday")
+        assert (status.status, network.made) == (Status.FAILED, [])
+        assert "`start_date`" in status.message
+
+
+class TestRead:
+    def test_each_record_is_a_message_before_the_state_that_covers_it(self, network):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.page([responses.event("a"), responses.event("b")], "s"))
+        network.expect(requests.feed(*DAY, scroll="s"), responses.page([responses.event("c")]))
+        output = read("org_events")
+        kinds = [message["type"] for message in output.messages if message["type"] in ("RECORD", "STATE")]
+        assert kinds[:3] == ["RECORD"] * 3
+        assert kinds[3:] == ["STATE"] * len(output.states)
+        assert output.states
+        assert [record["id"] for record in output.records("org_events")] == ["a", "b", "c"]
+
+    def test_one_error_is_reported_once_for_each_stream_it_stops(self, network):
+        network.expect(LOGIN, responses.error(401))
+        output = read("org_events", "contact_events", config=configuration(window_size="PT2H"))
+        assert sorted(error["stream_descriptor"]["name"] for error in output.errors) == ["contact_events", "org_events"]
+        assert {output.status("org_events"), output.status("contact_events")} == {"INCOMPLETE"}
+
+    def test_an_error_that_the_user_can_mend_has_no_stack(self, network):
+        network.expect(LOGIN, responses.error(401))
+        output = read("org_events")
+        assert output.error().get("stack_trace") is None
+        assert isinstance(output.failure, ReadFailed)
+        assert output.failure.failure_type.value == "config_error"
+
+    def test_an_error_that_only_we_can_mend_has_one(self, network):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.page([responses.event("a", "yesterday")]))
+        output = read("org_events")
+        assert output.error()["message"] == "org_events: Record a has a time that cannot be read: 'yesterday'."
+        assert output.error()["failure_type"] == "system_error"
+        assert "Traceback" in output.error()["stack_trace"]
+        assert output.failure.failure_type.value == "system_error"
+
+    def test_the_failure_of_one_stream_leaves_the_other(self, network):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.error(409))
+        network.expect(requests.contact("c", *DAY), responses.page([responses.event("a")]))
+        output = read("org_events", "contact_events", config=configuration(contact_ids=["c"]))
+        assert len(output.records("contact_events")) == 1
+        assert (output.status("org_events"), output.status("contact_events")) == ("INCOMPLETE", "COMPLETE")
+
+    def test_a_failed_slice_keeps_the_cursor_before_it(self, network):
+        noon = "2024-01-01T12:00:00Z"
+        network.expect(LOGIN, responses.token())
+        network.expect(requests.feed(DAY[0], noon), responses.error(409))
+        network.expect(requests.feed(noon, DAY[1]), responses.page([responses.event("b", "2024-01-01T18:00:00Z")]))
+        output = read("org_events", config=configuration(window_size="PT12H", num_workers=1))
+        assert output.ids() == ["b"]
+        assert all(state["createdAt"] <= noon for state in output.states if "createdAt" in state)
+
+    def test_the_log_says_how_many_records_each_stream_has(self, network, log):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.page([responses.event("a"), responses.event("b")]))
+        read("org_events")
+        assert "org_events: 2 records, complete" in log.text
+
+    def test_the_log_says_when_other_rows_came_than_were_announced(self, network, log):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.page([responses.event("a")], "s", 20))
+        network.expect(requests.feed(*DAY, scroll="s"), responses.empty())
+        read("org_events")
+        assert "The API announced 20 rows and sent 1; all that it sent were read." in log.text
+
+    def test_the_log_says_nothing_when_as_many_came(self, network, log):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.page([responses.event("a")], "s", 2))
+        network.expect(requests.feed(*DAY, scroll="s"), responses.page([responses.event("b")], count=2))
+        read("org_events")
+        assert "announced" not in log.text
+
+    def test_no_secret_is_in_any_message(self, network, caplog):
+        caplog.set_level(logging.INFO)
+        network.expect(LOGIN, responses.token("a-secret-token"), responses.token("a-newer-token"))
+        network.expect(FEED, responses.error(403, "a-secret-token"), responses.error(403, "bad a-newer-token"))
+        output = read("org_events")
+        for secret in ("a-secret-token", "a-newer-token", requests.CLIENT_SECRET):
+            assert secret not in repr(output.messages)
+        assert "bad ****" in output.error()["message"]
+
+    def test_the_sources_streams_are_those_of_the_manifest(self):
+        source = bind(configuration(provider=cloud4wi()))
+        assert isinstance(source, ConcurrentDeclarativeSource)
+        assert source.checked_stream().name == "org_events"

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from airbyte_cdk.models import FailureType
+
+from source_events.source import SourceEvents
+from source_events.sync import InvalidSync, check_catalog, readable_state
+from unit_tests.reading import catalog, configuration, read, stream_state
+
+NAMES = ["org_events", "contact_events"]
+
+
+def cursors(state: dict[str, Any]) -> dict[str, Any]:
+    [message] = readable_state(stream_state("org_events", state))
+    return dict(vars(message.stream.stream_state))
+
+
+class TestState:
+    @pytest.mark.parametrize(
+        ("given", "read_"),
+        [
+            ("2024-01-01T00:00:00Z", "2024-01-01T00:00:00Z"),
+            ("2024-01-01T00:00:00.123456Z", "2024-01-01T00:00:00Z"),
+            ("2024-01-01T02:00:00+02:00", "2024-01-01T00:00:00Z"),
+            ("2024-01-01 00:00:00z", "2024-01-01T00:00:00Z"),
+        ],
+    )
+    def test_times_are_brought_to_the_notation_of_the_cursors(self, given, read_):
+        assert cursors({"createdAt": given, "contacts": {"a": given}}) == {"createdAt": read_, "contacts": {"a": read_}}
+
+    @pytest.mark.parametrize("state", [{}, {"createdAt": None}, {"contacts": None}, {"unknown": [1]}], ids=repr)
+    def test_what_has_no_time_stays_as_it_is(self, state):
+        assert cursors(state) == state
+
+    def test_the_given_state_is_not_changed(self):
+        given = stream_state("org_events", {"createdAt": "2024-01-01T02:00:00+02:00"})
+        readable_state(given)
+        assert vars(given[0].stream.stream_state) == {"createdAt": "2024-01-01T02:00:00+02:00"}
+
+    def test_no_state_is_an_empty_one(self):
+        assert readable_state(None) == readable_state([]) == []
+
+    @pytest.mark.parametrize("time", ["yesterday", "", "2024-01-01", "2024-01-01T00:00:00", 5, True, [], {}], ids=repr)
+    @pytest.mark.parametrize("within", [False, True], ids=["cursor", "contact"])
+    def test_what_is_no_time_names_the_stream_and_the_field(self, time, within):
+        state = {"contacts": {"c": time}} if within else {"createdAt": time}
+        with pytest.raises(InvalidSync) as caught:
+            cursors(state)
+        field = "contacts.c" if within else "createdAt"
+        assert caught.value.failure_type is FailureType.config_error
+        assert f"The state of `org_events` is not valid: `{field}` is {json.dumps(time)}" in caught.value.message
+
+    @pytest.mark.parametrize("contacts", [["a"], "a", 5], ids=repr)
+    def test_contacts_must_be_an_object(self, contacts):
+        with pytest.raises(InvalidSync, match="`org_events` is not valid: `contacts` must be an object"):
+            cursors({"contacts": contacts})
+
+    @pytest.mark.parametrize("stream", NAMES)
+    def test_a_read_with_a_broken_state_fails_before_any_request(self, network, stream):
+        output = read(stream, state=stream_state(stream, {"createdAt": "yesterday"}))
+        assert isinstance(output.failure, InvalidSync)
+        assert network.made == []
+
+
+class TestCatalog:
+    def test_streams_that_exist_are_fine(self):
+        check_catalog(catalog(*NAMES), NAMES)
+
+    def test_no_stream_at_all_is_an_error(self):
+        with pytest.raises(InvalidSync, match="selects no stream"):
+            check_catalog(catalog(), NAMES)
+
+    def test_an_unknown_stream_is_named_beside_those_that_there_are(self):
+        with pytest.raises(InvalidSync) as caught:
+            check_catalog(catalog("org_events", "contacts"), NAMES)
+        assert caught.value.message == (
+            "The catalogue selects `contacts`, but the streams are: contact_events, org_events."
+        )
+
+    def test_a_read_of_an_unknown_stream_fails_before_any_request(self, network):
+        assert isinstance(read("unheard_of").failure, InvalidSync)
+        assert network.made == []
+
+
+class TestDocuments:
+    READERS = (
+        pytest.param(SourceEvents.read_config, "configuration", id="configuration"),
+        pytest.param(SourceEvents.read_catalog, "catalogue", id="catalogue"),
+        pytest.param(SourceEvents.read_state, "state", id="state"),
+    )
+
+    @pytest.mark.parametrize(("read_", "what"), READERS)
+    def test_a_file_that_is_not_there_is_named(self, tmp_path, read_, what):
+        path = tmp_path / "missing.json"
+        with pytest.raises(InvalidSync) as caught:
+            read_(str(path))
+        assert caught.value.failure_type is FailureType.config_error
+        assert caught.value.message == f"The {what} file {path} cannot be read: No such file or directory."
+
+    @pytest.mark.parametrize(("read_", "what"), READERS)
+    @pytest.mark.parametrize("content", [b"{", b"not json", b"\xff\xfe"], ids=repr)
+    def test_a_file_that_is_no_json_is_named(self, tmp_path, read_, what, content):
+        path = tmp_path / "broken.json"
+        path.write_bytes(content)
+        with pytest.raises(InvalidSync, match=f"^The {what} file .*broken.json is not valid: .") as caught:
+            read_(str(path))
+        assert "\n" not in caught.value.message
+
+    @pytest.mark.parametrize(
+        ("read_", "content"),
+        [
+            pytest.param(SourceEvents.read_catalog, {"streams": [{"stream": {}}]}, id="catalogue"),
+            pytest.param(SourceEvents.read_catalog, {"streams": 5}, id="streams that are a number"),
+            pytest.param(SourceEvents.read_state, {"createdAt": "2024-01-01T00:00:00Z"}, id="a state of no stream"),
+            pytest.param(SourceEvents.read_state, 5, id="a state that is a number"),
+        ],
+    )
+    def test_json_of_another_form_is_an_error_too(self, tmp_path, read_, content):
+        path = tmp_path / "other.json"
+        path.write_text(json.dumps(content))
+        with pytest.raises(InvalidSync, match="is not valid"):
+            read_(str(path))
+
+    def test_a_file_of_the_right_form_is_read(self, tmp_path):
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps(configuration()))
+        assert SourceEvents.read_config(str(path)) == configuration()
