@@ -103,8 +103,7 @@ class ContactRetriever(Retriever):
                 assert isinstance(record, Record)
                 yield Record({**record.data, "contactId": contact}, record.stream_name, stream_slice)
 
-    @staticmethod
-    def _slice_of(contact: str, start: str, batch: StreamSlice) -> StreamSlice:
+    def _slice_of(self, contact: str, start: str, batch: StreamSlice) -> StreamSlice:
         return StreamSlice(
             partition={"contactId": contact},
             cursor_slice={"start_time": start, "end_time": batch["end_time"]},

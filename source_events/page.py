@@ -83,8 +83,8 @@ class Page:
     """Finished records of one answer, on their way to the output.
 
     `lines` has the records, each on a line of its own, `count` their number, `latest` the highest `createdAt` and
-    `contacts` the contacts that occur in them. `received` counts the rows of the answer before any was left out;
-    `fingerprint` is equal for answers with equal rows.
+    `contacts` the contacts that occur in them. `received` counts the rows of the answer before any was left out, `kept`
+    those that were not; `fingerprint` is equal for answers with equal rows.
     """
 
     lines: bytearray
@@ -96,6 +96,7 @@ class Page:
     announced: int | None
     token: str | None
     reservation: object = None
+    kept: int = 0
 
     def take(self) -> bytearray:
         """The lines, which leave the page: paging may hold on to it for as long as the next answer takes."""
@@ -135,6 +136,7 @@ def finish(
         announced=draft.answer.announced,
         token=draft.answer.token,
         reservation=draft.answer.reservation,
+        kept=len(kept),
     )
     draft.discard()
     return page

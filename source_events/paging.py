@@ -35,7 +35,7 @@ class PageToken(str):
         return self
 
 
-_START = PageToken("", frozenset(), 0, None)
+START = PageToken("", frozenset(), 0, None)
 
 
 @dataclass
@@ -65,7 +65,7 @@ class TokenPagination(PaginationStrategy):
         page_size_override: int | None = None,
         stream_slice: StreamSlice | None = None,
     ) -> PageToken | None:
-        before = last_page_token_value if isinstance(last_page_token_value, PageToken) else _START
+        before = last_page_token_value if isinstance(last_page_token_value, PageToken) else START
         page = page_of(last_record.data) if last_record else None
         following = self._after(page, before) if page else None
         if following is None or page is None or not page.token:
@@ -84,5 +84,5 @@ class TokenPagination(PaginationStrategy):
                 internal_message="two answers of one slice have the same rows",
                 failure_type=FailureType.transient_error,
             )
-        announced = page.announced if before is _START else before.announced
+        announced = page.announced if before is START else before.announced
         return PageToken(page.token or "", before.fingerprints | {page.fingerprint}, received, announced)
