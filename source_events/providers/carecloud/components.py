@@ -1,0 +1,465 @@
+"""What CareCloud's manifest cannot say: its answers, its clock, its older installations and its hourly passwords."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import InitVar, dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo
+
+import msgspec
+import requests
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.declarative.requesters.requester import Requester
+from airbyte_cdk.sources.declarative.retrievers.retriever import Retriever
+from airbyte_cdk.sources.types import Config, Record, StreamSlice
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from msgspec import Raw, Struct
+
+from source_events.authentication import RenewingAuthenticator
+from source_events.connection import connection_of
+from source_events.contacts import FeedContactRetriever
+from source_events.decoder import AnswerDecoder, AnswerRefused
+from source_events.extraction import EventFilter
+from source_events.page import ENVELOPE_FIELDS, Answer, Envelope, Identity, Row, page_of
+from source_events.paging import START, PageToken, TokenPagination
+from source_events.times import UnreadableTime, earlier, local_time
+
+NAME = "carecloud"
+ABSENT = Raw(b"")
+ZERO_DATE = "0000-00-00"
+"""What the API writes for a time that is not set."""
+BEFORE_ALL_EVENTS = "1970-01-01 00:00:00"
+SECOND = timedelta(seconds=1)
+NEAR_A_CLOCK_CHANGE = timedelta(hours=26)
+"""More than the largest change that a zone has ever made, which was a whole day."""
+REQUESTS_OF_A_PAGE = 8
+"""Property records that are asked for at the same time for one page of events."""
+
+
+def zone_of(config: Config) -> ZoneInfo:
+    """The project's time zone.
+
+    :raises AirbyteTracedException: a `config_error` if there is no such zone
+    """
+    name = config["provider"]["time_zone"]
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError) as error:
+        message = "`provider.time_zone` is not a time zone; give an IANA name like Europe/Prague."
+        raise AirbyteTracedException(
+            message=message, internal_message=message, failure_type=FailureType.config_error
+        ) from error
+
+
+def host_of(config: Config) -> str:
+    """The project's host, which stands for the organisation."""
+    return urlsplit(config["provider"]["api_url"]).hostname or ""
+
+
+# --- answers
+
+
+class _Error(Struct):
+    title: str | None = None
+    detail: str | None = None
+
+
+class _Answer(Struct):
+    data: dict[str, Raw] | None = None
+    error: _Error | None = None
+
+
+class _Named(Struct, kw_only=True):
+    """A row's own fields with the names of the envelope; none are known yet."""
+
+    id: Raw = ABSENT
+    provider: Raw = ABSENT
+    type: Raw = ABSENT
+    createdAt: Raw = ABSENT
+    organizationId: Raw = ABSENT
+    contactId: Raw = ABSENT
+    eventId: Raw = ABSENT
+
+
+class _Event(_Named, kw_only=True):
+    """`property_records` needs the include flag; installations before December 2023 do not know it."""
+
+    event_id: str | int
+    created_at: str | None
+    event_type_id: str | int | None = None
+    customer_id: str | int | None = None
+    property_records: list[Raw] | None = None
+
+
+class _PropertyRecord(_Named, kw_only=True):
+    property_id: str | int | None = None
+    property_record_id: str | int | None = None
+
+
+class PropertyRecord(Identity):
+    """What a property record gets from its event."""
+
+    eventId: str | None = None
+    contactId: str | None = None
+    createdAt: str | None = None
+
+
+@dataclass(slots=True)
+class EventRow(Row):
+    """An event and its property records; `None` where the installation did not include them."""
+
+    property_records: list[Raw] | None = None
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_rows = msgspec.json.Decoder(list[Raw]).decode
+_decode_total = msgspec.json.Decoder(int).decode
+_decode_event = msgspec.json.Decoder(_Event).decode
+_decode_property = msgspec.json.Decoder(_PropertyRecord).decode
+
+
+class ListDecoder(AnswerDecoder):
+    """Decodes a list, which is at `data.<collection>` beside `data.total_items`; its rows are no events."""
+
+    collection: str
+
+    def __init__(self, config: Config, collection: str, parameters: Mapping[str, Any] | None = None) -> None:
+        super().__init__(config, parameters)
+        self.collection = collection
+        self._host = host_of(config)
+
+    def decode_body(self, body: bytes) -> Answer:
+        answer = _decode_answer(body)
+        if answer.error:
+            raise AnswerRefused(answer.error.detail or answer.error.title or "it gives no reason")
+        if answer.data is None or self.collection not in answer.data:
+            raise msgspec.ValidationError(f"Object missing required field `data.{self.collection}`")
+        return Answer(rows=_decode_rows(answer.data[self.collection]), announced=_total(answer.data))
+
+    def row(self, raw: Raw) -> Row:
+        return Row(raw, Identity(provider=NAME, organizationId=self._host))
+
+
+class EventDecoder(ListDecoder):
+    """Decodes the organisation's events and a customer's, which differ in the name of their list."""
+
+    def __init__(self, config: Config, collection: str, parameters: Mapping[str, Any] | None = None) -> None:
+        super().__init__(config, collection, parameters)
+        self._zone = zone_of(config)
+
+    def row(self, raw: Raw) -> Row:
+        event = _decode_event(raw)
+        envelope = Envelope(
+            id=str(event.event_id),
+            provider=NAME,
+            type=_text(event.event_type_id),
+            createdAt=self._utc(event.created_at),
+            organizationId=self._host,
+            contactId=_text(event.customer_id),
+        )
+        return EventRow(raw, envelope, _own_fields(event, ENVELOPE_FIELDS), event.property_records)
+
+    def _utc(self, time: str | None) -> str | None:
+        """UTC for the project's time; what cannot be read is left as it is, to be refused together with its id."""
+        if time is None or time.startswith(ZERO_DATE):
+            return None
+        try:
+            return local_time(time, self._zone)
+        except UnreadableTime:
+            return time
+
+
+def _own_fields(row: _Named, names: Sequence[str]) -> Sequence[str]:
+    return [name for name in names if getattr(row, name) is not ABSENT]
+
+
+def _total(data: Mapping[str, Raw]) -> int | None:
+    try:
+        return _decode_total(data.get("total_items", Raw(b"null")))
+    except msgspec.DecodeError:
+        return None
+
+
+def _text(value: str | int | None) -> str | None:
+    return None if value is None or value == "" else str(value)
+
+
+# --- paging
+
+
+@dataclass
+class OffsetPagination(TokenPagination):
+    """Moves the offset by the rows that came, until an answer has none.
+
+    A total that is announced too low, or a server that keeps to shorter pages than were asked for, ends nothing.
+    """
+
+    def next_page_token(
+        self,
+        response: requests.Response,
+        last_page_size: int,
+        last_record: Record | None,
+        last_page_token_value: Any | None,
+        page_size_override: int | None = None,
+        stream_slice: StreamSlice | None = None,
+    ) -> PageToken | None:
+        before = last_page_token_value if isinstance(last_page_token_value, PageToken) else START
+        page = page_of(last_record.data) if last_record else None
+        if page is None:
+            connection_of(self.config).totals.add(before.received, before.announced)
+            return None
+        after = self._after(page, before)
+        return PageToken(str(after.received), after.fingerprints, after.received, after.announced)
+
+
+# --- windows
+
+
+def local_window(first: str, last: str, zone: ZoneInfo) -> tuple[str, str]:
+    """`time_from` and `time_to` on the project's clock that miss no event of the UTC seconds `first` to `last`.
+
+    Whether the bounds are inclusive is not documented, so there is a second more at both ends. Near a clock change an
+    hour of the local clock means two instants, or none, and it is not documented how the server takes it: the window
+    is as much larger there as any reading needs. What was not asked for is left out later by its UTC time.
+    """
+    begin, end = _moment(first) - SECOND, _moment(last) + SECOND
+    return _on_clock(begin, zone, earliest=True), _on_clock(end, zone, earliest=False)
+
+
+def _on_clock(moment: datetime, zone: ZoneInfo, *, earliest: bool) -> str:
+    around = (moment - NEAR_A_CLOCK_CHANGE, moment, moment + NEAR_A_CLOCK_CHANGE)
+    offsets = [point.astimezone(zone).utcoffset() or timedelta() for point in around]
+    change = max(offsets) - min(offsets)
+    offset = min(offsets) - change if earliest else max(offsets) + change
+    return (moment + offset).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
+
+
+def _moment(time: str) -> datetime:
+    return datetime.fromisoformat(time[:19]).replace(tzinfo=timezone.utc)
+
+
+@dataclass
+class WindowRetriever(Retriever):
+    """Reads a slice of the organisation's feed with the retriever `pages`, which sees `time_from` and `time_to`.
+
+    Before the first slice one request asks for events before 1970. Where the time filter works, the answer has just
+    the events without a time, which no window would find. Where it has others too, the installation is older than the
+    filter (August 2024): then the first slice reads the whole feed once and yields the events of all slices that
+    follow, and these have nothing left to do. A slice's events are never read after a later slice has claimed them
+    only: one that comes before the claimed range reads for itself.
+    """
+
+    config: Config
+    parameters: InitVar[Mapping[str, Any]]
+    pages: Retriever
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self._zone = zone_of(self.config)
+        self._lock = threading.Lock()
+        self._filters: bool | None = None
+        self._claimed_from: str | None = None
+
+    def read_records(
+        self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
+    ) -> Iterator[Record]:
+        assert stream_slice is not None
+        for part in self._parts(records_schema, stream_slice):
+            records = [part] if isinstance(part, Record) else self.pages.read_records(records_schema, part)
+            for record in records:
+                assert isinstance(record, Record)
+                yield Record(record.data, record.stream_name, stream_slice)
+
+    def _parts(self, schema: Mapping[str, Any], stream_slice: StreamSlice) -> Iterable[Record | StreamSlice]:
+        """What to yield for a slice: records that are there already, and slices to read."""
+        first, last = stream_slice["start_time"], stream_slice["end_time"]
+        if self.config["page_size"]:
+            # A check reads one row, and need not know what the installation can do.
+            return [self._window(first, last, undated=True)]
+        with self._lock:
+            undated = self._undated(schema) if self._filters is None else []
+            if self._filters:
+                return [*undated, self._window(first, last, undated=False)]
+            return self._claim(first)
+
+    def _undated(self, schema: Mapping[str, Any]) -> list[Record]:
+        """The events without a time, if the installation filters by time; whether it does is known afterwards."""
+        never = "0001-01-01T00:00:00Z"
+        undated = _slice(never, never, time_from="", time_to=BEFORE_ALL_EVENTS, undated=True)
+        records = []
+        for record in self.pages.read_records(schema, undated):
+            page = page_of(record.data) if isinstance(record, Record) else None
+            if page and page.kept < page.received:
+                self._filters = False
+                return []
+            records.append(record)
+        self._filters = True
+        return [record for record in records if isinstance(record, Record)]
+
+    def _claim(self, first: str) -> list[StreamSlice]:
+        claimed, end = self._claimed_from, self.config["end_date"]
+        if claimed is not None and claimed <= first:
+            return []
+        self._claimed_from = first
+        last = earlier(claimed, SECOND) if claimed else end
+        return [_slice(first, last, time_from="", time_to="", undated=claimed is None)]
+
+    def _window(self, first: str, last: str, *, undated: bool) -> StreamSlice:
+        time_from, time_to = local_window(first, last, self._zone)
+        return _slice(first, last, time_from=time_from, time_to=time_to, undated=undated)
+
+
+def _slice(first: str, last: str, **extra: Any) -> StreamSlice:
+    return StreamSlice(partition={}, cursor_slice={"start_time": first, "end_time": last}, extra_fields=extra)
+
+
+@dataclass
+class CustomerRetriever(FeedContactRetriever):
+    """Reads customers, each in one window; from the start date on, it has no beginning.
+
+    So it finds the customer's events without a time, too, which no window has.
+    """
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        super().__post_init__(parameters)
+        self._zone = zone_of(self.config)
+        # Not in the manifest, because the CDK can make a retriever within a custom one, but not within two.
+        self.feed = WindowRetriever(config=self.config, parameters=parameters, pages=self.feed)
+
+    def _slice_of(self, contact: str, start: str, batch: StreamSlice) -> StreamSlice:
+        time_from, time_to = local_window(start, batch["end_time"], self._zone)
+        return StreamSlice(
+            partition={"contactId": contact},
+            cursor_slice={"start_time": start, "end_time": batch["end_time"]},
+            extra_fields={
+                "contact_path": quote(contact, safe=""),
+                "time_from": "" if start == self.config["start_date"] else time_from,
+                "time_to": time_to,
+            },
+        )
+
+
+@dataclass
+class WindowFilter(EventFilter):
+    """Keeps events without a time in the one slice that is for them, so that they come once."""
+
+    def wanted(self, stream_slice: StreamSlice) -> Callable[[Envelope], bool]:
+        dated = super().wanted(stream_slice)
+        undated = stream_slice.extra_fields.get("undated", True)
+        customer = stream_slice.partition.get("contactId")
+        seen = connection_of(self.config).undated
+
+        def wanted(envelope: Envelope) -> bool:
+            envelope.contactId = envelope.contactId or customer
+            if envelope.createdAt is not None:
+                return dated(envelope)
+            if not undated or not dated(envelope):
+                return False
+            seen.add(envelope.id)
+            return True
+
+        return wanted
+
+
+# --- property records
+
+
+@dataclass
+class PropertyRecordFilter(WindowFilter):
+    """Puts the property records of the wanted events in the place of the events.
+
+    Events that came without the field are asked for theirs one by one with the requester `records`, several at a time.
+    """
+
+    records: Requester | None = None
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        super().__post_init__(parameters)
+        self._host = host_of(self.config)
+
+    def expand(self, rows: Sequence[Row]) -> Sequence[Row]:
+        events = [row for row in rows if isinstance(row, EventRow)]
+        missing = [event for event in events if event.property_records is None]
+        if missing:
+            with ThreadPoolExecutor(min(REQUESTS_OF_A_PAGE, self.config["num_workers"])) as pool:
+                for event, found in zip(missing, pool.map(self._ask, missing), strict=True):
+                    event.property_records = found
+        return [record for event in events for record in self._parts(event)]
+
+    def _ask(self, event: EventRow) -> list[Raw]:
+        assert self.records is not None
+        assert isinstance(event.envelope, Envelope)
+        path = {"event_path": quote(event.envelope.id, safe="")}
+        response = self.records.send_request(stream_slice=StreamSlice(partition={}, cursor_slice={}, extra_fields=path))
+        if response is None or not response.ok:
+            return []
+        decoder: ListDecoder = self.records.decoder  # type: ignore[attr-defined]
+        return decoder.answer(response).rows
+
+    def _parts(self, event: EventRow) -> Iterator[Row]:
+        envelope = event.envelope
+        assert isinstance(envelope, Envelope)
+        for raw in event.property_records or ():
+            record = self._decoded(raw, envelope.id)
+            identity = PropertyRecord(
+                provider=NAME,
+                organizationId=self._host,
+                id=f"{envelope.id}:{_text(record.property_id) or _text(record.property_record_id)}",
+                eventId=envelope.id,
+                contactId=envelope.contactId,
+                createdAt=envelope.createdAt,
+            )
+            yield Row(raw, identity, _own_fields(record, PropertyRecord.__struct_fields__))
+
+    @staticmethod
+    def _decoded(raw: Raw, event_id: str) -> _PropertyRecord:
+        try:
+            return _decode_property(raw)
+        except msgspec.DecodeError as error:
+            message = f"A property record of event {event_id} cannot be read: {error}."
+            raise AirbyteTracedException(
+                message=message, internal_message=message, failure_type=FailureType.system_error
+            ) from error
+
+
+# --- basic authentication
+
+
+@dataclass
+class HourlyAuthenticator(RenewingAuthenticator):
+    """Basic authentication with a password that changes with each hour of UTC.
+
+    A refusal may only mean that the two clocks differ: the request is repeated with the hash of the nearer of the
+    neighbouring hours.
+    """
+
+    @property
+    def token(self) -> str:
+        return self._at(_now())
+
+    def token_instead_of(self, refused: str) -> str:
+        now = _now()
+        if refused != self._at(now):
+            return self._at(now)
+        return self._at(now + timedelta(hours=-1 if now.minute < 30 else 1))
+
+    def _at(self, moment: datetime) -> str:
+        credentials = self.config["provider"]["credentials"]
+        pair = f"{credentials['login']}:{hourly_hash(credentials['password'], moment)}"
+        return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+def hourly_hash(password: str, moment: datetime) -> str:
+    """`sha256(md5_hex(password) + "YYYYMMDDHH")`, with the hour in UTC."""
+    digest = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest()
+    return hashlib.sha256((digest + moment.strftime("%Y%m%d%H")).encode()).hexdigest()
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
