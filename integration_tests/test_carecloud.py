@@ -395,6 +395,56 @@ def test_reference_lists_are_read_with_their_own_keys(generated: Sandbox, contro
     assert {name: declared[name] for name in keys} == {name: [[key]] for name, key in keys.items()}
 
 
+# --- the sandbox
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"include_property_records": "True"},
+        {"include_property_records": "1"},
+        {"sort_direction": "asc"},
+        {"sort_field": "nothing"},
+        {"count": "0"},
+        {"offset": "-1"},
+        {"time_from": "2024-01-01T00:00:00Z"},
+        {"time_to": "2024-02-30 00:00:00"},
+        {"event_type_ids": "x"},
+        {"page": "1"},
+    ],
+    ids=str,
+)
+def test_the_sandbox_refuses_what_is_not_documented(
+    generated: Sandbox, control: Control, parameters: dict[str, Any]
+) -> None:
+    answer = Client(generated.url).get("/events", **parameters)
+    (problem,) = answer.json()["error"]["error_data"]["invalid_params"]
+    assert answer.status_code == 400
+    assert problem.keys() == {"name", "reason", "value", "message"}
+
+
+def test_the_sandbox_creates_an_event_once(own: Sandbox) -> None:
+    client = Client(own.url)
+    fields = {"event_type_id": PURCHASE, "external_id": "order 1"}
+    first = client.post("/events", {"event": {**fields, "customer_id": CUSTOMER, "created_at": "2024-01-01T00:00:00"}})
+    assert first.status_code == 201
+    event_of_first = client.get(f"/events/{first.json()['data']['event_id']}").json()["data"]
+    assert (event_of_first["created_at"], event_of_first["property_records"]) == ("2024-01-01 00:00:00", None)
+    identified = {"customer_identifier_type": "email", "customer_identifier_value": "contact-0@example.com"}
+    second = client.post("/events", {"event": {**fields, **identified}})
+    assert second.status_code == 400
+    assert second.json()["error"]["error_data"]["invalid_params"][0]["reason"] == "relation_already_exists"
+    assert client.post("/events", {"event": {**fields, **identified, "customer_id": CUSTOMER}}).status_code == 400
+    records = [{"property_id": "receipt"}] * 1001
+    other = {**fields, "external_id": "order 2", "customer_id": CUSTOMER}
+    assert client.post("/events", {"event": other, "property_records": records}).status_code == 400
+
+
+def test_the_sandbox_generates_the_same_events_again(generated: Sandbox) -> None:
+    with Sandbox(events=3000, contacts=40, no_example=True) as again:
+        assert instants(again.url) == instants(generated.url)
+
+
 # --- authentication and errors
 
 
@@ -406,6 +456,13 @@ def test_an_expired_token_is_renewed_once_for_all_workers(
     control.add_fault(path="/events$", skip=4, expire_token=True)
     output = read(config(generated.url), "org_events")
     assert output.ids("org_events") == once(control.event_ids(PROVIDER))
+    assert len(requests_to(control, "/login")) == 2
+
+
+def test_a_token_that_is_always_refused_is_renewed_once_and_no_more(generated: Sandbox, control: Control) -> None:
+    control.add_fault(path="/events$", status=401, times=None)
+    output = read(config(generated.url, num_workers=1), "org_events")
+    assert {error["failure_type"] for error in output.errors} == {"config_error"}
     assert len(requests_to(control, "/login")) == 2
 
 
