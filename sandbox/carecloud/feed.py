@@ -39,20 +39,19 @@ class Feed:
         rows = [_row(event, zone) for event in events]
         self.rows = sorted(rows, key=lambda row: (row.created_at, row.event.external_id))
         self.by_id = {row.event.id: row for row in self.rows}
-        self._times = [row.created_at for row in self.rows]
+        self._of_customer: dict[str, list[Row]] = {}
+        for row in self.rows:
+            self._of_customer.setdefault(row.event.customer, []).append(row)
 
     def select(self, selection: Selection, time_filter: Literal["local", "instant"], exclusive: bool) -> Sequence[Row]:
+        rows = self.rows if selection.customer is None else self._of_customer.get(selection.customer, [])
         if time_filter == "instant":
-            rows = [row for row in self.rows if self._happened_within(row, selection, exclusive)]
+            rows = [row for row in rows if self._happened_within(row, selection, exclusive)]
         else:
-            rows = self._shown_within(selection, exclusive)
+            rows = _shown_within(rows, selection, exclusive)
+        if selection.types is None and selection.external_id is None:
+            return rows
         return [row for row in rows if _fits(row.event, selection)]
-
-    def _shown_within(self, selection: Selection, exclusive: bool) -> list[Row]:
-        left, right = (bisect_right, bisect_left) if exclusive else (bisect_left, bisect_right)
-        start = 0 if selection.time_from is None else left(self._times, selection.time_from)
-        end = len(self.rows) if selection.time_to is None else right(self._times, selection.time_to)
-        return self.rows[start:end]
 
     def _happened_within(self, row: Row, selection: Selection, exclusive: bool) -> bool:
         moment = row.event.instant if row.event.instant is not None else instant(row.created_at, self._zone)
@@ -63,12 +62,20 @@ class Feed:
         return (start is None or seconds >= start + margin) and (end is None or seconds <= end - margin)
 
 
+def _shown_within(rows: list[Row], selection: Selection, exclusive: bool) -> list[Row]:
+    left, right = (bisect_right, bisect_left) if exclusive else (bisect_left, bisect_right)
+    start = 0 if selection.time_from is None else left(rows, selection.time_from, key=_created_at)
+    end = len(rows) if selection.time_to is None else right(rows, selection.time_to, key=_created_at)
+    return rows[start:end]
+
+
+def _created_at(row: Row) -> str:
+    return row.created_at
+
+
 def _fits(event: Event, selection: Selection) -> bool:
-    return (
-        (selection.types is None or event.type in selection.types)
-        and selection.customer in (None, event.customer)
-        and selection.external_id in (None, event.external_id)
-    )
+    types_fit = selection.types is None or event.type in selection.types
+    return types_fit and selection.external_id in (None, event.external_id)
 
 
 def _row(event: Event, zone: ZoneInfo) -> Row:
