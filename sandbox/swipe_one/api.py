@@ -1,0 +1,188 @@
+"""Swipe One's endpoints for contacts and events."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.behaviour import changed
+from sandbox.joined_body import JoinedBody
+from sandbox.provider import ROWS, Description, Options, Provider
+from sandbox.swipe_one import API_KEY, EMPTY_WORKSPACE_ID, FOREIGN_API_KEY, WORKSPACE_ID
+from sandbox.swipe_one.behaviour import Behaviour
+from sandbox.swipe_one.description import describe
+from sandbox.swipe_one.errors import Refusal, invalid
+from sandbox.swipe_one.parameters import ContactQuery, Cursor, read_contact_query, read_page
+from sandbox.swipe_one.workspace import Workspace, check_new_event
+
+Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def create_provider(options: Options) -> Provider:
+    return SwipeOne(options)
+
+
+class SwipeOne:
+    """The API and its state: two workspaces, of which one is empty."""
+
+    name = "swipe_one"
+
+    def __init__(self, options: Options) -> None:
+        self.behaviour = Behaviour()
+        self._options = options
+        self._filled: Workspace | None = None
+        self._empty = Workspace()
+
+    @property
+    def _workspace(self) -> Workspace:
+        """Filled when it is first needed: who uses another provider need not wait for it."""
+        if self._filled is None:
+            self._filled = Workspace()
+            self._filled.fill(self._options)
+        return self._filled
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/api/workspaces/{workspace}/contacts", _answering(self._contacts), allow_head=False),
+            web.get("/api/contacts/{id}/events", _answering(self._events), allow_head=False),
+            web.post("/api/workspaces/{workspace}/events", _answering(self._create_event)),
+        ]
+
+    def describe(self, url: str) -> Description:
+        return describe(url, self._options)
+
+    def change_behaviour(self, changes: Mapping[str, Any]) -> None:
+        self.behaviour = changed(self.behaviour, changes)
+
+    def add_events(self, request: Mapping[str, Any]) -> int:
+        return self._workspace.add(request, self._options)
+
+    def event_ids(self, contact: str | None) -> Sequence[str]:
+        """The events' contents, because they have no ids."""
+        return self._workspace.contents(contact)
+
+    def delete_contact(self, contact: str) -> bool:
+        return self._workspace.delete_contact(contact)
+
+    def reset(self) -> None:
+        self.behaviour = Behaviour()
+        self._workspace.restore_contacts()
+
+    def expire(self, *, tokens: bool, scrolls: bool) -> None:
+        """Keys do not expire."""
+
+    def expire_for(self, request: web.Request, *, token: bool, scroll: bool) -> None:
+        """Keys do not expire."""
+
+    async def _contacts(self, request: web.Request) -> web.Response:
+        workspace = self._authorized(request)
+        query = read_contact_query(request)
+        if self.behaviour.status == "fail":
+            return _refused_with_200()
+        found = _sorted(workspace.existing_contacts(), query)
+        rows, further = self._window(found, query)
+        request[ROWS] = len(rows)
+        data: dict[str, Any] = {"count": self._announced(len(found)), "contacts": rows}
+        if rows:
+            data["searchBefore"] = _place(rows[0], query).token()
+            if further or self.behaviour.last_token:
+                data["searchAfter"] = _place(rows[-1], query).token()
+        return web.json_response({"status": "success", "data": data})
+
+    def _window(self, found: list[dict[str, Any]], query: ContactQuery) -> tuple[list[dict[str, Any]], bool]:
+        """The contacts of one page, and whether there are further ones."""
+        limit = self._capped(query.limit)
+        places = [_place(contact, query)[2:] for contact in found]
+        if query.before:
+            end = sum(_precedes(place, query.before[2:], query.order) for place in places)
+            return found[max(end - limit, 0) : end], end < len(found)
+        after = query.after
+        start = sum(not _precedes(after[2:], place, query.order) for place in places) if after else 0
+        return found[start : start + limit], start + limit < len(found)
+
+    async def _events(self, request: web.Request) -> web.Response:
+        key = _check_key(request)
+        page, limit = read_page(request)
+        contact = request.match_info["id"]
+        if key == FOREIGN_API_KEY or not self._workspace.has_contact(contact):
+            raise Refusal(404, "Contact not found")
+        if self.behaviour.status == "fail":
+            return _refused_with_200()
+        events = self._workspace.events_of(contact)
+        start = 0 if self.behaviour.repeat_page else (page - 1) * self._capped(limit)
+        ids = {"contactId": contact, "workspaceId": WORKSPACE_ID} if self.behaviour.native_ids else {}
+        rows = [event.rendered(self.behaviour.time_field, ids) for event in events[start : start + self._capped(limit)]]
+        request[ROWS] = len(rows)
+        if rows:
+            self._workspace.drift(contact, self.behaviour.drift)
+        tail = b'],"count":%d,"page":%d}}' % (self._announced(len(events)), page)
+        return web.Response(body=JoinedBody(b'{"status":"success","data":{"events":[', rows, tail))
+
+    async def _create_event(self, request: web.Request) -> web.Response:
+        """Accepted is not yet readable: the event is processed later."""
+        workspace = self._authorized(request)
+        try:
+            body = json.loads(await request.read())
+            event = check_new_event(body)
+        except ValueError as error:
+            raise invalid(str(error)) from error
+        contact = body["contact"].get("id") or workspace.contact_with_email(body["contact"].get("email"))
+        if not isinstance(contact, str) or not workspace.has_contact(contact):
+            raise invalid("there is no such contact")
+        workspace.create_event(contact, event, self.behaviour.visibility_delay_seconds)
+        return web.json_response({"status": "success", "message": "Event accepted for processing"}, status=202)
+
+    def _authorized(self, request: web.Request) -> Workspace:
+        key = _check_key(request)
+        workspace = request.match_info["workspace"]
+        if workspace not in (WORKSPACE_ID, EMPTY_WORKSPACE_ID):
+            raise Refusal(404, "Workspace not found")
+        if key == FOREIGN_API_KEY:
+            raise Refusal(403, "Forbidden")
+        return self._workspace if workspace == WORKSPACE_ID else self._empty
+
+    def _announced(self, total: int) -> int:
+        return {"exact": total, "zero": 0, "plus_one": total + 1}[self.behaviour.count]
+
+    def _capped(self, limit: int) -> int:
+        cap = self.behaviour.limit_cap
+        return limit if cap is None else min(limit, cap)
+
+
+def _check_key(request: web.Request) -> str:
+    key = request.headers.get("x-api-key")
+    if key not in (API_KEY, FOREIGN_API_KEY):
+        raise Refusal(401, "Unauthorized: API key is missing or invalid")
+    return key
+
+
+def _sorted(contacts: list[dict[str, Any]], query: ContactQuery) -> list[dict[str, Any]]:
+    wanted = [
+        contact
+        for contact in contacts
+        if query.text.lower() in f"{contact.get('fullName', '')} {contact.get('email', '')}".lower()
+    ]
+    return sorted(wanted, key=lambda contact: _place(contact, query)[2:], reverse=query.order == -1)
+
+
+def _place(contact: Mapping[str, Any], query: ContactQuery) -> Cursor:
+    return Cursor(query.sort, query.order, str(contact.get(query.sort) or ""), contact["_id"])
+
+
+def _precedes(one: tuple[str, ...], other: tuple[str, ...], order: int) -> bool:
+    return one < other if order == 1 else one > other
+
+
+def _answering(handler: Respond) -> Respond:
+    async def respond(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except Refusal as refusal:
+            return refusal.response()
+
+    return respond
+
+
+def _refused_with_200() -> web.Response:
+    return web.json_response({"status": "fail", "message": "The request could not be processed"})

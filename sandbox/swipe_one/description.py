@@ -1,0 +1,49 @@
+"""What the sandbox's page says about Swipe One."""
+
+from sandbox.provider import Description, Endpoint, Options
+from sandbox.swipe_one import API_KEY, EMPTY_WORKSPACE_ID, FOREIGN_API_KEY, WORKSPACE_ID
+
+ENDPOINTS = (
+    Endpoint("GET", "/api/workspaces/{id}/contacts", "all contacts, page by page with searchAfter"),
+    Endpoint("GET", "/api/contacts/{id}/events", "one contact's events, newest first, page by page with page"),
+    Endpoint("POST", "/api/workspaces/{id}/events", "create an event, which can be read a little later"),
+)
+
+
+def describe(url: str, options: Options) -> Description:
+    return Description(
+        title="Swipe One",
+        facts={
+            "generated events": f"{options.events:,}",
+            "generated contacts": f"{options.contacts:,}",
+            "first event": options.start,
+            "last event": options.end,
+        },
+        endpoints=ENDPOINTS,
+        credentials={
+            "workspace id": WORKSPACE_ID,
+            "API key": API_KEY,
+            "empty workspace id": EMPTY_WORKSPACE_ID,
+            "API key of another workspace": FOREIGN_API_KEY,
+        },
+        config={
+            "provider": {
+                "provider_type": "swipe_one",
+                "workspace_id": WORKSPACE_ID,
+                "api_key": API_KEY,
+                "api_url": f"{url}/api",
+            },
+            "start_date": options.start,
+        },
+        examples={
+            "First contacts": (
+                f"curl -s '{url}/api/workspaces/{WORKSPACE_ID}/contacts?limit=5&sort=createdAt&order=1' \\\n"
+                f"  -H 'x-api-key: {API_KEY}'"
+            ),
+            "Create an event": (
+                f"curl -s {url}/api/workspaces/{WORKSPACE_ID}/events -H 'x-api-key: {API_KEY}' \\\n"
+                "  -H 'Content-Type: application/json' \\\n"
+                """  -d '{"contact": {"id": "CONTACT"}, "type": "UserLoggedIn", "properties": {"device": "mobile"}}'"""
+            ),
+        },
+    )
