@@ -13,7 +13,8 @@ from sandbox.swipe_one import API_KEY, EMPTY_WORKSPACE_ID, FOREIGN_API_KEY, WORK
 from sandbox.swipe_one.behaviour import Behaviour
 from sandbox.swipe_one.description import describe
 from sandbox.swipe_one.errors import Refusal, invalid
-from sandbox.swipe_one.parameters import ContactQuery, Cursor, read_contact_query, read_page
+from sandbox.swipe_one.listing import cursor
+from sandbox.swipe_one.parameters import read_contact_query, read_page
 from sandbox.swipe_one.workspace import Workspace, check_new_event
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -80,26 +81,15 @@ class SwipeOne:
         query = read_contact_query(request)
         if self.behaviour.status == "fail":
             return _refused_with_200()
-        found = _sorted(workspace.existing_contacts(), query)
-        rows, further = self._window(found, query)
+        listing = workspace.listing(query.sort, query.text)
+        rows, further = listing.page(query, self._capped(query.limit))
         request[ROWS] = len(rows)
-        data: dict[str, Any] = {"count": self._announced(len(found)), "contacts": rows}
+        data: dict[str, Any] = {"count": self._announced(len(listing.contacts)), "contacts": rows}
         if rows:
-            data["searchBefore"] = _place(rows[0], query).token()
+            data["searchBefore"] = cursor(rows[0], query).token()
             if further or self.behaviour.last_token:
-                data["searchAfter"] = _place(rows[-1], query).token()
+                data["searchAfter"] = cursor(rows[-1], query).token()
         return web.json_response({"status": "success", "data": data})
-
-    def _window(self, found: list[dict[str, Any]], query: ContactQuery) -> tuple[list[dict[str, Any]], bool]:
-        """The contacts of one page, and whether there are further ones."""
-        limit = self._capped(query.limit)
-        places = [_place(contact, query)[2:] for contact in found]
-        if query.before:
-            end = sum(_precedes(place, query.before[2:], query.order) for place in places)
-            return found[max(end - limit, 0) : end], end < len(found)
-        after = query.after
-        start = sum(not _precedes(after[2:], place, query.order) for place in places) if after else 0
-        return found[start : start + limit], start + limit < len(found)
 
     async def _events(self, request: web.Request) -> web.Response:
         key = _check_key(request)
@@ -155,23 +145,6 @@ def _check_key(request: web.Request) -> str:
     if key not in (API_KEY, FOREIGN_API_KEY):
         raise Refusal(401, "Unauthorized: API key is missing or invalid")
     return key
-
-
-def _sorted(contacts: list[dict[str, Any]], query: ContactQuery) -> list[dict[str, Any]]:
-    wanted = [
-        contact
-        for contact in contacts
-        if query.text.lower() in f"{contact.get('fullName', '')} {contact.get('email', '')}".lower()
-    ]
-    return sorted(wanted, key=lambda contact: _place(contact, query)[2:], reverse=query.order == -1)
-
-
-def _place(contact: Mapping[str, Any], query: ContactQuery) -> Cursor:
-    return Cursor(query.sort, query.order, str(contact.get(query.sort) or ""), contact["_id"])
-
-
-def _precedes(one: tuple[str, ...], other: tuple[str, ...], order: int) -> bool:
-    return one < other if order == 1 else one > other
 
 
 def _answering(handler: Respond) -> Respond:

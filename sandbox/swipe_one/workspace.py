@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sandbox.provider import InvalidControlRequest, Options
 from sandbox.swipe_one import EVENT_TYPES, EXAMPLE_CONTACT, WORKSPACE_ID
 from sandbox.swipe_one.generator import generate_contacts, generate_events
+from sandbox.swipe_one.listing import Listing, listing
 from sandbox.swipe_one.times import MILLISECOND, format_time, now, parse_time
 
 
@@ -32,6 +33,7 @@ class Workspace:
         self.contacts: dict[str, dict[str, Any]] = {}
         self._events: dict[str, list[Event]] = {}
         self._deleted: set[str] = set()
+        self._listings: dict[tuple[str, str], Listing] = {}
 
     def fill(self, options: Options) -> None:
         self._add_contacts(generate_contacts(options.contacts, options.start, options.end))
@@ -45,6 +47,12 @@ class Workspace:
 
     def existing_contacts(self) -> list[dict[str, Any]]:
         return [contact for key, contact in self.contacts.items() if key not in self._deleted]
+
+    def listing(self, sort: str, text: str) -> Listing:
+        """The contacts in this order whose name or address has this text; kept until a contact comes or goes."""
+        if (sort, text) not in self._listings:
+            self._listings[sort, text] = listing(self.existing_contacts(), sort, text)
+        return self._listings[sort, text]
 
     def contact_with_email(self, email: object) -> str | None:
         return next((contact["_id"] for contact in self.existing_contacts() if contact.get("email") == email), None)
@@ -78,10 +86,12 @@ class Workspace:
         if not self.has_contact(contact):
             return False
         self._deleted.add(contact)
+        self._listings.clear()
         return True
 
     def restore_contacts(self) -> None:
         self._deleted.clear()
+        self._listings.clear()
 
     def add(self, request: Mapping[str, Any], default: Options) -> int:
         """Add contacts, events given in full (with their `contactId`), or generated ones; returns how many events.
@@ -110,6 +120,7 @@ class Workspace:
             if not isinstance(contact.get("_id"), str):
                 raise InvalidControlRequest("a contact needs an `_id`")
             self.contacts[contact["_id"]] = dict(contact)
+        self._listings.clear()
 
     def _add(self, events: Iterable[tuple[str, Mapping[str, Any]]], at: int | None = None) -> None:
         for contact, event in events:
