@@ -238,7 +238,7 @@ def test_an_event_without_a_time_is_named(own: Sandbox) -> None:
 
 
 def test_a_page_that_repeats_is_an_error_and_no_endless_loop(generated: Sandbox, control: Control) -> None:
-    control.behaviour("swipe_one", repeat_page=True)
+    control.behaviour("swipe_one", repeat_page=True, limit_cap=20)
     output = read(config(generated), STREAM, timeout=60)
     assert output.status == 1
     assert {error["failure_type"] for error in output.errors} == {"transient_error"}

@@ -239,10 +239,13 @@ class Reading:
         return any(page.hashes[0] in before.hashes for before, page in pairwise(self.pages))
 
     def repeats(self) -> bool:
-        """Whether the last page is the one before again, which can only be right if all of it are twins."""
-        if len(self.pages) < 2 or self.pages[-1].hashes != self.pages[-2].hashes:
+        """Whether the last page is the one before again, and neither new events nor twins explain it."""
+        if len(self.pages) < 2:
             return False
-        return len(set(self.pages[-1].hashes)) > 1 or self.received > (self.pages[-1].announced or 0)
+        before, page = self.pages[-2:]
+        if (page.hashes, page.announced) != (before.hashes, before.announced):
+            return False
+        return len(set(page.hashes)) > 1 or self.received > (page.announced or 0)
 
     def rows(self) -> list[EventRow]:
         return [row for page in self.pages for row in page.rows]
@@ -264,7 +267,8 @@ class Reading:
 def overlap(before: Sequence[int], page: Sequence[int], most: int) -> int:
     """How many of a page's first items are the last ones before it, pushed on by at most so many new ones."""
     for pushed in range(min(most, len(before)), 0, -1):
-        if list(before[-pushed:][: len(page)]) == list(page[:pushed]):
+        first = len(before) - pushed
+        if before[first : first + len(page)] == page[:pushed]:
             return min(pushed, len(page))
     return 0
 
@@ -341,6 +345,10 @@ class EventRetriever(Retriever):
                 break
             reading.pages.append(page)
             if reading.repeats():
+                reading.pages.pop()
+                # A server may answer the last page for any number beyond it.
+                if reading.received == page.announced:
+                    break
                 raise self._repeated(stream_slice)
             if all((row.envelope.createdAt or "")[:19] < start for row in page.rows):
                 return reading

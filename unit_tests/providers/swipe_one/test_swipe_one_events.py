@@ -150,13 +150,29 @@ def test_paging_stops_at_the_first_page_that_is_older_than_the_start() -> None:
     assert pages.asked == [1, 2, 3]
 
 
+class Deaf(Pages):
+    """Knows no page beyond `last`: asked for one, it answers that."""
+
+    last = 1
+
+    def send_request(self, stream_slice: StreamSlice, request_params: Mapping[str, Any]) -> requests.Response:
+        return super().send_request(stream_slice, {"page": min(request_params["page"], self.last)})
+
+
 def test_a_server_that_takes_no_notice_of_the_page_is_an_error_and_no_endless_loop() -> None:
-    pages = Pages([event(1), event(2)])
-    pages.send_request = lambda stream_slice, request_params: Pages.send_request(  # type: ignore[method-assign]
-        pages, stream_slice, {"page": 1}
-    )
     with pytest.raises(AirbyteTracedException, match="repeats a page"):
-        read(pages)
+        read(Deaf([event(number) for number in range(4)]))
+
+
+def test_a_server_that_repeats_the_last_page_for_ever_is_read_to_the_announced_total() -> None:
+    pages = Deaf([event(number) for number in range(4)])
+    pages.last = 2
+    assert numbers(read(pages)) == [0, 1, 2, 3]
+
+
+def test_an_event_of_the_future_is_left_out_and_does_not_hide_others() -> None:
+    events = [event(1, "2099-01-01T00:00:00Z"), event(2), event(3, "2024-01-01T00:00:00Z")]
+    assert numbers(read(Pages(events), start="2024-06-01T00:00:00Z")) == [2]
 
 
 # --- twins and drift
