@@ -239,13 +239,17 @@ class Reading:
         return any(page.hashes[0] in before.hashes for before, page in pairwise(self.pages))
 
     def repeats(self) -> bool:
-        """Whether the last page is the one before again, and neither new events nor twins explain it."""
+        """Whether the last page is the one before again, and neither new events nor twins explain it.
+
+        Newest first, pages can only be alike by twins if all their events have the same time.
+        """
         if len(self.pages) < 2:
             return False
         before, page = self.pages[-2:]
         if (page.hashes, page.announced) != (before.hashes, before.announced):
             return False
-        return len(set(page.hashes)) > 1 or self.received > (page.announced or 0)
+        times = {row.envelope.createdAt for row in page.rows}
+        return len(times) > 1 or self.received > (page.announced or 0)
 
     def rows(self) -> list[EventRow]:
         return [row for page in self.pages for row in page.rows]

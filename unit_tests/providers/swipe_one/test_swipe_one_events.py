@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.types import Record, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec import Raw
 
 from source_events.connection import Connection, PageResponse
@@ -161,7 +164,7 @@ class Deaf(Pages):
 
 def test_a_server_that_takes_no_notice_of_the_page_is_an_error_and_no_endless_loop() -> None:
     with pytest.raises(AirbyteTracedException, match="repeats a page"):
-        read(Deaf([event(number) for number in range(4)]))
+        read(Deaf([event(number, f"2024-07-0{9 - number}T00:00:00Z") for number in range(4)]))
 
 
 def test_a_server_that_repeats_the_last_page_for_ever_is_read_to_the_announced_total() -> None:
@@ -210,6 +213,27 @@ def test_events_that_arrive_while_paging_make_no_false_twins(
     assert ids(found) >= ids(read(Pages(stable)))
     assert len(set(numbers(found))) == len(found)
     assert pages.asked.count(1) == 2
+
+
+@given(
+    stable=st.lists(st.integers(0, 2), max_size=14),
+    arriving=st.lists(st.sampled_from([None, 0, 1, 2, 3]), max_size=12),
+    length=st.integers(2, 5),
+    lie=st.integers(0, 1),
+)
+@settings(max_examples=300, deadline=None)
+def test_whenever_events_arrive_those_that_were_there_come_and_none_too_often(
+    stable: list[int], arriving: list[int | None], length: int, lie: int
+) -> None:
+    def arrive(events: list[Json], request: int) -> None:
+        new = arriving[request - 2] if 1 < request < len(arriving) + 2 else None
+        if new is not None:
+            events.insert(0, event(new))
+
+    pages = Pages([event(number) for number in stable], length, arrive)
+    pages.count = lambda events: len(events) + lie
+    found = Counter(numbers(read(pages)))
+    assert Counter(stable) <= found <= Counter(numbers(pages.events))
 
 
 def test_a_contact_that_moved_is_read_again_and_complete() -> None:
