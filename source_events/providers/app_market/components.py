@@ -350,20 +350,22 @@ class Progress:
         envelope.id = numbered(occurrence) if occurrence else first
 
 
-class Offset(str):
-    """The number of rows that have been read, as the text that the API takes, with the progress of its slice."""
+def progress_of(stream_slice: StreamSlice | None) -> Progress:
+    """The progress of a slice. It is kept in the slice, the only thing that filter and pagination both see."""
+    progress: Progress = _fields(stream_slice).setdefault("progress", Progress())
+    return progress
 
-    progress: Progress
 
-    @classmethod
-    def after(cls, progress: Progress) -> Offset:
-        offset = cls(progress.received)
-        offset.progress = progress
-        return offset
+def forget_progress(stream_slice: StreamSlice | None) -> None:
+    """Let go of what has been noted of a slice that is read to its end."""
+    _fields(stream_slice).pop("progress", None)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Offset:
-        """Itself: the CDK copies the parameters of each request."""
-        return self
+
+def _fields(stream_slice: StreamSlice | None) -> dict[str, Any]:
+    assert stream_slice is not None
+    fields = stream_slice.extra_fields
+    assert isinstance(fields, dict)
+    return fields
 
 
 @dataclass
@@ -377,8 +379,8 @@ class OffsetPagination(PaginationStrategy):
     parameters: InitVar[Mapping[str, Any]]
 
     @property
-    def initial_token(self) -> Offset:
-        return Offset.after(Progress())
+    def initial_token(self) -> str:
+        return "0"
 
     def get_page_size(self) -> None:
         return None
@@ -391,21 +393,20 @@ class OffsetPagination(PaginationStrategy):
         last_page_token_value: Any | None,
         page_size_override: int | None = None,
         stream_slice: StreamSlice | None = None,
-    ) -> Offset | None:
-        assert isinstance(last_page_token_value, Offset)
-        progress = last_page_token_value.progress
-        if last_record is None or page_of(last_record.data) is None:
+    ) -> str | None:
+        progress = progress_of(stream_slice)
+        if last_record is None:
             connection_of(self.config).totals.add(progress.received, progress.announced)
+            forget_progress(stream_slice)
             return None
-        return Offset.after(progress)
+        return str(progress.received)
 
 
 def _followed(
-    records: Iterable[Mapping[str, Any]], config: Config, next_page_token: Mapping[str, Any] | None
+    records: Iterable[Mapping[str, Any]], config: Config, stream_slice: StreamSlice | None
 ) -> Iterator[tuple[Draft, Progress]]:
     """The pages among the records that have not been there before."""
-    offset = (next_page_token or {}).get("next_page_token")
-    progress = offset.progress if isinstance(offset, Offset) else Progress()
+    progress = progress_of(stream_slice)
     for record in records:
         draft: Draft = record[PAGE]
         if progress.goes_on(draft, config["page_size"] or PAGE_SIZE):
@@ -430,7 +431,7 @@ class InstanceEventFilter(EventFilter):
         contact = stream_slice.partition.get("contactId") if stream_slice else None
         drafts = [
             self._identified(draft, progress, contact)
-            for draft, progress in _followed(records, self.config, next_page_token)
+            for draft, progress in _followed(records, self.config, stream_slice)
         ]
         yield from super().filter_records(
             [{PAGE: draft} for draft in drafts], stream_state, stream_slice, next_page_token
@@ -469,7 +470,7 @@ class ContactFilter(EntityFilter):
         stream_slice: StreamSlice | None = None,
         next_page_token: Mapping[str, Any] | None = None,
     ) -> Iterable[Mapping[str, Any]]:
-        for draft, progress in _followed(records, self.config, next_page_token):
+        for draft, progress in _followed(records, self.config, stream_slice):
             rows = [row for row in draft.rows if isinstance(row, InstanceRow)]
             for row in rows:
                 progress.identify(row)
