@@ -26,10 +26,10 @@ def generated() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def control(generated: Sandbox) -> Control:
+    """Every test finds the generated events with the behaviour of the start and an empty log."""
     generated.control.reset()
-    generated.control.clear_requests()
     return generated.control
 
 
@@ -72,7 +72,6 @@ def said(output: Output, stream: str) -> Counter[str]:
         ({"envelope": "events", "with_total": True, "limit_cap": 7}, 8),
         ({"envelope": "data", "ids": "event_id", "order": "ascending", "limit_cap": 33}, 2),
         ({"envelope": "items", "ids": "_id", "order": "added", "type_field": "type", "contact_field": "contactId"}, 40),
-        ({"ids": "id", "time_field": "createdAt", "time_notation": "offset", "exclusive_until": True}, 8),
         ({"ids": "event_id", "ignore_dates": True, "exclusive_since": True}, 8),
     ],
     ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else f"{value} workers",
@@ -435,38 +434,28 @@ def test_no_secret_and_no_token_is_in_any_output(generated: Sandbox, control: Co
 # --- the sandbox
 
 
+@pytest.mark.parametrize("header", ["", "no token", "Bearer {}"])
+def test_the_sandbox_refuses_a_header_that_is_no_token(generated: Sandbox, header: str) -> None:
+    assert get(generated.url, header=header.format(token()), limit=1).status_code == 401
+
+
 @pytest.mark.parametrize(
-    "header",
+    "wrong",
     [
-        "",
-        "no token",
-        f"Bearer {token()}",
-        token("wrong"),
-        token(RENDER_SECRET),
-        token(issued=-4000),
-        token(issued=100),
-        token(lifetime=3601),
-        token(instanceID=INSTANCE_ID),
-        token(instanceId="unknown"),
-        token(user="somebody"),
+        {"secret": "wrong" * 10},
+        {"secret": RENDER_SECRET},
+        {"issued": -4000},
+        {"issued": 100},
+        {"lifetime": 3601},
+        {"instanceID": INSTANCE_ID},
+        {"instanceId": "unknown"},
+        {"user": "somebody"},
     ],
-    ids=[
-        "missing",
-        "no token",
-        "Bearer",
-        "wrong secret",
-        "render secret",
-        "expired",
-        "not valid yet",
-        "over an hour",
-        "other claim",
-        "unknown instance",
-        "no instance",
-    ],
+    ids=["wrong secret", "render secret", "expired", "not valid yet", "over an hour", "other claim", "unknown", "none"],
 )
-def test_the_sandbox_refuses_a_token_that_is_not_right(generated: Sandbox, control: Control, header: str) -> None:
+def test_the_sandbox_refuses_a_token_that_is_not_right(generated: Sandbox, wrong: Json) -> None:
     assert get(generated.url, header=token(), limit=1).status_code == 200
-    assert get(generated.url, header=header, limit=1).status_code == 401
+    assert get(generated.url, header=token(**wrong), limit=1).status_code == 401
 
 
 @pytest.mark.parametrize("claim", ["instanceId", "instanceID"])

@@ -46,8 +46,8 @@ def contacts(number: int, start: str) -> Iterator[Contact]:
 def events(number: int, contacts: int, seed: int, start: str, end: str) -> Iterator[Event]:
     """Events in ascending order of their times. Every fiftieth is equal to the one before it in all but its id."""
     first, last = microseconds(start), microseconds(end)
-    if number < 0 or contacts < 1 or first > last:
-        raise ValueError("events must be at least 0, contacts at least 1, and start not after end")
+    if number < 0 or (number and contacts < 1) or first > last:
+        raise ValueError("events must be at least 0, contacts at least 1 for events, and start not after end")
     random = Random(seed)
     step = (last - first + 1) / max(number, 1)
     previous: Event | None = None
