@@ -21,6 +21,7 @@ REQUIREMENTS = [
     "isodate>=0.6.1,<1",
     "jsonschema>=4.17.3,<5",
     "msgspec>=0.19,<1",
+    "PyJWT>=2.8,<3",
     "PyYAML>=6.0.1,<7",
     "requests>=2.32,<3",
     "urllib3>=2,<3",
