@@ -160,6 +160,19 @@ def test_events_at_the_borders_of_windows_come_exactly_once(own: Sandbox, exclus
     assert output.ids("contact_events") == expected
 
 
+def test_no_event_of_the_hour_that_a_clock_change_repeats_is_lost(own: Sandbox) -> None:
+    own.control.behaviour(PROVIDER, time_zone="Europe/Amsterdam")
+    times = [f"2024-10-{day}T{hour:02d}:30:00Z" for day, hour in ((26, 23), (27, 0), (27, 1), (27, 2))]
+    own.control.add_events(PROVIDER, [event(number, time) for number, time in enumerate(times)])
+    dates = {"start_date": "2024-10-26T20:00:00Z", "end_date": "2024-10-27T20:00:00Z", "window_size": "PT1H"}
+    settings = changed(config(own.url, **dates), {"time_zone": "Europe/Amsterdam"})
+    output = read(settings, "org_events")
+    assert output.ids("org_events") == once(map(event_id, range(4)))
+    assert not any("time_zone" in line for line in output.logs)
+    # Read with the wrong zone, the events fall into other windows than those that the API gives them in.
+    assert any("time_zone" in line for line in read(config(own.url, **dates), "org_events").logs)
+
+
 def test_an_empty_instance_is_read_and_keeps_its_place(generated: Sandbox) -> None:
     settings = changed(config(generated.url), {"instance_id": EMPTY_INSTANCE_ID})
     output = read(settings, "org_events", "contact_events", "contacts")

@@ -36,7 +36,7 @@ from source_events.decoder import AnswerDecoder, AnswerRefused
 from source_events.extraction import EntityFilter, EventFilter
 from source_events.identity import synthetic_id
 from source_events.page import PAGE, Answer, Draft, Envelope, Identity, Row, finish, page_of
-from source_events.times import UnreadableTime, local_time, normalize_time
+from source_events.times import UnreadableTime, earlier, local_time, normalize_time
 
 logger = logging.getLogger("airbyte")
 
@@ -305,7 +305,6 @@ class Progress:
 
     received: int = 0
     announced: int | None = None
-    first: int | None = None
     pages: set[int] = field(default_factory=set)
     occurrences: Counter[int] = field(default_factory=Counter)
 
@@ -317,14 +316,11 @@ class Progress:
         fingerprint = hash(tuple(bytes(row.raw) for row in draft.rows))
         if fingerprint not in self.pages:
             if not self.pages:
-                self.first, self.announced = fingerprint, draft.answer.announced
+                self.announced = draft.answer.announced
             self.pages.add(fingerprint)
             self.received += len(draft.rows)
             return True
         if len(self.pages) == 1 and len(draft.rows) < limit:
-            logger.warning(
-                "The API ignores `offset`. Its answer had fewer rows than asked for and is taken as complete."
-            )
             return False
         message = (
             f"The API sends the same rows again after {self.received} rows: it ignores `offset`. "
@@ -402,24 +398,37 @@ class OffsetPagination(PaginationStrategy):
         return str(progress.received)
 
 
-def _followed(
-    records: Iterable[Mapping[str, Any]], config: Config, stream_slice: StreamSlice | None
-) -> Iterator[tuple[Draft, Progress]]:
-    """The pages among the records that have not been there before."""
-    progress = progress_of(stream_slice)
-    for record in records:
-        draft: Draft = record[PAGE]
-        if progress.goes_on(draft, config["page_size"] or PAGE_SIZE):
-            yield draft, progress
+class PageFollower:
+    """The part of a filter that follows the pages of a slice."""
+
+    config: Config
+    _told = False
+
+    def followed(
+        self, records: Iterable[Mapping[str, Any]], stream_slice: StreamSlice | None
+    ) -> Iterator[tuple[Draft, Progress]]:
+        """The pages that have not been there before; that the API repeats the only page is said once."""
+        progress = progress_of(stream_slice)
+        for record in records:
+            draft: Draft = record[PAGE]
+            if progress.goes_on(draft, self.config["page_size"] or PAGE_SIZE):
+                yield draft, progress
+            elif not self._told:
+                self._told = True
+                logger.warning(
+                    "The API ignores `offset`. Answers with fewer rows than were asked for are taken as complete."
+                )
 
 
 @dataclass
-class InstanceEventFilter(EventFilter):
+class InstanceEventFilter(PageFollower, EventFilter):
     """The events of the slice, of the wanted types and, where a contact was asked for, of no other contact.
 
     The API may ignore the contact as well as the times. An event that names no contact belongs to the one that was
     asked for, unless the answer shows that the API has ignored it.
     """
+
+    _strays_told = False
 
     def filter_records(
         self,
@@ -428,14 +437,30 @@ class InstanceEventFilter(EventFilter):
         stream_slice: StreamSlice | None = None,
         next_page_token: Mapping[str, Any] | None = None,
     ) -> Iterable[Mapping[str, Any]]:
-        contact = stream_slice.partition.get("contactId") if stream_slice else None
-        drafts = [
-            self._identified(draft, progress, contact)
-            for draft, progress in _followed(records, self.config, stream_slice)
-        ]
+        assert stream_slice is not None
+        contact = stream_slice.partition.get("contactId")
+        drafts = []
+        for draft, progress in self.followed(records, stream_slice):
+            self._tell_strays(draft, stream_slice)
+            drafts.append(self._identified(draft, progress, contact))
         yield from super().filter_records(
             [{PAGE: draft} for draft in drafts], stream_state, stream_slice, next_page_token
         )
+
+    def _tell_strays(self, draft: Draft, stream_slice: StreamSlice) -> None:
+        """Say once that the API sends what it was not asked for: a wrong time zone would lose events in silence."""
+        if self._strays_told:
+            return
+        margin = timedelta(seconds=2 if self.config["provider"]["time_zone"] == "UTC" else 7202)
+        first, last = earlier(stream_slice["start_time"], margin), earlier(stream_slice["end_time"], -margin)
+        local = [row for row in draft.rows if isinstance(row, InstanceRow) and LOCAL.fullmatch(row.time)]
+        times = [row.envelope.createdAt for row in local if isinstance(row.envelope, Envelope)]
+        if any(time and not first[:19] <= time[:19] <= last[:19] for time in times):
+            self._strays_told = True
+            logger.warning(
+                "The API sends events from outside the time range that it was asked for, and they are left out. "
+                "Either it ignores the range, or `provider.time_zone` is not the zone of its times."
+            )
 
     @staticmethod
     def _identified(draft: Draft, progress: Progress, contact: str | None) -> Draft:
@@ -460,7 +485,7 @@ def _rows_of(contact: str, rows: list[Row]) -> list[Row]:
 
 
 @dataclass
-class ContactFilter(EntityFilter):
+class ContactFilter(PageFollower, EntityFilter):
     """All contacts; beside each page those that have an id of their own, and whether all have."""
 
     def filter_records(
@@ -470,7 +495,7 @@ class ContactFilter(EntityFilter):
         stream_slice: StreamSlice | None = None,
         next_page_token: Mapping[str, Any] | None = None,
     ) -> Iterable[Mapping[str, Any]]:
-        for draft, progress in _followed(records, self.config, stream_slice):
+        for draft, progress in self.followed(records, stream_slice):
             rows = [row for row in draft.rows if isinstance(row, InstanceRow)]
             for row in rows:
                 progress.identify(row)

@@ -322,6 +322,14 @@ class TestPaging:
         totals = reading.config["connection"].totals
         assert (totals.announced, totals.received) == (5, 1)
 
+    def test_events_from_outside_the_range_are_left_out_and_it_is_said_once(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        stray = event("stray", created_on="2024-01-31T01:00:00")
+        assert Reading().pages([stray], [event("a"), stray], []).ids == ["a"]
+        assert [record.message for record in caplog.records if "time_zone" in record.message] == caplog.messages
+        assert len(caplog.messages) == 1
+
 
 class TestContacts:
     @pytest.mark.parametrize(
