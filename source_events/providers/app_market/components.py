@@ -451,7 +451,7 @@ class InstanceEventFilter(PageFollower, EventFilter):
         """Say once that the API sends what it was not asked for: a wrong time zone would lose events in silence."""
         if self._strays_told:
             return
-        margin = timedelta(seconds=2 if self.config["provider"]["time_zone"] == "UTC" else 7202)
+        margin = timedelta(seconds=2 if self.config["provider"]["time_zone"] == "UTC" else 14_402)
         first, last = earlier(stream_slice["start_time"], margin), earlier(stream_slice["end_time"], -margin)
         local = [row for row in draft.rows if isinstance(row, InstanceRow) and LOCAL.fullmatch(row.time)]
         times = [row.envelope.createdAt for row in local if isinstance(row.envelope, Envelope)]
