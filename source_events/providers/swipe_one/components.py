@@ -189,7 +189,7 @@ class ListedContactRetriever(ContactRetriever):
 def _created(contact: _ListedContact) -> str | None:
     try:
         return normalize_time(contact.createdAt)
-    except (UnreadableTime, AttributeError):
+    except (UnreadableTime, TypeError):
         return None
 
 

@@ -295,7 +295,7 @@ def test_the_key_is_sent_as_it_is_also_if_it_looks_like_a_number() -> None:
 @pytest.mark.parametrize("contact", ["a/../b", "a?b=c#d", "ü %2F", "{{ config }}"])
 def test_a_contact_id_cannot_leave_its_place_in_the_path(contact: str) -> None:
     batch = StreamSlice(partition={}, cursor_slice={"end_time": "2024-12-31T23:59:59Z"})
-    path = ContactRetriever._slice_of(contact, "2024-01-01T00:00:00Z", batch).extra_fields["contact_path"]
+    path = ContactRetriever._slice_of(None, contact, "2024-01-01T00:00:00Z", batch).extra_fields["contact_path"]
     address = requests.Request("GET", f"http://localhost/contacts/{path}/events").prepare().url or ""
     assert address.startswith("http://localhost/contacts/")
     assert address.count("/") == 5
