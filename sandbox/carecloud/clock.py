@@ -30,7 +30,10 @@ def utc_seconds(text: str) -> int:
     """
     :raises ValueError: if it is not `YYYY-MM-DDTHH:MM:SSZ`
     """
-    return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
+    try:
+        return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a time like 2024-01-01T00:00:00Z") from error
 
 
 def readable(text: str) -> bool:

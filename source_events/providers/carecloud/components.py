@@ -35,7 +35,8 @@ NAME = "carecloud"
 ABSENT = Raw(b"")
 ZERO_DATE = "0000-00-00"
 """What the API writes for a time that is not set."""
-BEFORE_ALL_EVENTS = "1970-01-01 00:00:00"
+BEFORE_ALL_EVENTS = "1902-01-01 00:00:00"
+"""Before every event, also one that has the time 0 of some clock by mistake, and a year that any server can read."""
 SECOND = timedelta(seconds=1)
 NEAR_A_CLOCK_CHANGE = timedelta(hours=26)
 """More than the largest change that a zone has ever made, which was a whole day."""
@@ -249,11 +250,12 @@ def _moment(time: str) -> datetime:
 class WindowRetriever(Retriever):
     """Reads a slice of the organisation's feed with the retriever `pages`, which sees `time_from` and `time_to`.
 
-    Before the first slice one request asks for events before 1970. Where the time filter works, the answer has just
+    Before the first slice one request asks for events before 1902. Where the time filter works, the answer has just
     the events without a time, which no window would find. Where it has others too, the installation is older than the
     filter (August 2024): then the first slice reads the whole feed once and yields the events of all slices that
-    follow, and these have nothing left to do. A slice's events are never read after a later slice has claimed them
-    only: one that comes before the claimed range reads for itself.
+    follow, and these have nothing left to do. The state cannot pass the first slice before that has come to its end.
+    Should a later slice have been quicker to begin, it has claimed the time from its own start on, and an earlier one
+    reads the rest for itself.
     """
 
     config: Config
