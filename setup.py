@@ -39,6 +39,7 @@ TESTS = [
     "mypy>=2.1,<3",
     "pytest>=8.2,<10",
     "pytest-timeout>=2.3,<3",
+    "pytest-xdist>=3.6,<4",
     "ruff>=0.14,<0.18",
     "types-jsonschema>=4.17.0.20240106,<5",
     "types-PyYAML>=6.0.12,<7",
