@@ -144,7 +144,7 @@ class ContactCursor(Cursor):
     State: `createdAt` is the time up to which the events of every contact have been read. `contacts` maps contacts to
     the time up to which theirs have been; they are dropped when a sync has read all contacts. With `listed_only` the
     sync was restricted to listed contacts: it says nothing about any other, and a contact that is listed later is read
-    from the start date.
+    from the start date; unless more are listed than are remembered, when all have the one time.
     """
 
     cursor_field = CursorField("createdAt")
@@ -167,7 +167,8 @@ class ContactCursor(Cursor):
         self._contacts: dict[str, str] = dict(state.get("contacts") or {})
         start: str = config["start_date"]
         self._latest: str = state.get("createdAt") or start
-        speaks_of_all = not state.get("listed_only") or (config.get("contact_ids") and not self._contacts)
+        self._restricted_before = bool(state.get("listed_only"))
+        speaks_of_all = not self._restricted_before or (config.get("contact_ids") and not self._contacts)
         self._common: str = self._latest if speaks_of_all else start
         self._open: set[int] = set()
         self._finished_slicing = False
@@ -179,12 +180,14 @@ class ContactCursor(Cursor):
         """The state as it would be emitted now."""
         listed = self._config.get("contact_ids")
         complete = self._finished_slicing and not self._open
-        contacts = self._contacts if len(self._contacts) <= MOST_CONTACTS_IN_STATE else {}
-        if listed and contacts:
-            return {"createdAt": self._latest, "contacts": dict(contacts), "listed_only": True}
-        if complete:
-            return {"createdAt": self._latest} | ({"listed_only": True} if listed else {})
-        return {"createdAt": self._common} | ({"contacts": dict(contacts)} if contacts else {})
+        contacts = dict(self._contacts) if len(self._contacts) <= MOST_CONTACTS_IN_STATE else {}
+        moved = complete or (listed and contacts)
+        state: dict[str, Any] = {"createdAt": self._latest if moved else self._common}
+        if contacts and (listed or not complete):
+            state["contacts"] = contacts
+        if listed and (moved or self._restricted_before):
+            state["listed_only"] = True
+        return state
 
     def stream_slices(self) -> Iterable[StreamSlice]:
         end = self._config["end_date"]

@@ -338,6 +338,13 @@ class TestState:
         sync.batches()
         assert sync.state == {"createdAt": self.LATEST}
 
+    def test_an_interrupted_restricted_sync_beyond_the_bound_still_says_nothing_of_others(self, monkeypatch):
+        monkeypatch.setattr(contacts, "MOST_CONTACTS_IN_STATE", 2)
+        before = {"createdAt": self.LATEST, "listed_only": True}
+        sync = Sync(contact_ids=many(BATCH_SIZE + 1), state=before)
+        sync.close(sync.batches()[0], self.LATEST)
+        assert sync.state == before
+
     def test_a_state_survives_its_journey_as_json(self):
         sync = Sync(*many(BATCH_SIZE + 1))
         sync.close(sync.batches()[0], self.LATEST)
