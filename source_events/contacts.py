@@ -113,7 +113,10 @@ class ContactRetriever(Retriever):
 
 @dataclass
 class FeedContactRetriever(ContactRetriever):
-    """Knows the contacts from the organisation's event feed: a contact without an event there has none to read."""
+    """Knows the contacts from the organisation's event feed: a contact without an event there has none to read.
+
+    The filter of `feed` has `contacts_only`.
+    """
 
     feed: Retriever
 

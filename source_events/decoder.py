@@ -51,7 +51,7 @@ class AnswerDecoder(JsonDecoder, ABC):
         """
 
     @abstractmethod
-    def row(self, raw: Raw) -> Row:
+    def row(self, raw: Raw) -> Row[Any]:
         """Decode what the envelope needs of a row.
 
         :raises msgspec.DecodeError: if a field is not of the documented type

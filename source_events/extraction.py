@@ -16,7 +16,7 @@ from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events.decoder import AnswerDecoder
-from source_events.page import PAGE, Draft, Envelope, Row, finish
+from source_events.page import PAGE, Draft, Envelope, Event, Row, finish
 from source_events.times import UnreadableTime
 
 
@@ -40,20 +40,23 @@ class PageExtractor(RecordExtractor):
                 stream_name="contact_events", error_message=f"{len(answer.rows)} rows and no next page"
             )
         if answer.rows:
-            yield {PAGE: Draft(answer, [self._row(position, raw) for position, raw in enumerate(answer.rows)])}
+            yield {PAGE: Draft(answer, self._rows(answer.rows))}
 
-    def _row(self, position: int, raw: msgspec.Raw) -> Row:
+    def _rows(self, raws: Sequence[msgspec.Raw]) -> list[Row[Any]]:
+        rows: list[Row[Any]] = []
         try:
-            return self.decoder.row(raw)
+            # In place, so that the number of rows is the position of one that cannot be read.
+            rows.extend(map(self.decoder.row, raws))
         except UnreadableTime as error:
             raise _unreadable(error) from error
         except msgspec.DecodeError as error:
             raise AirbyteTracedException(
-                message=f"Row {position} of an answer cannot be read: {error}. "
+                message=f"Row {len(rows)} of an answer cannot be read: {error}. "
                 "The API may have changed; please report it together with the provider's name.",
                 internal_message=str(error),
                 failure_type=FailureType.system_error,
             ) from error
+        return rows
 
 
 def _unreadable(error: UnreadableTime) -> AirbyteTracedException:
@@ -103,11 +106,14 @@ class EventFilter(RecordFilter):
     A slice covers whole seconds, first to last inclusive. It asks the API for one second more, because an event may
     have happened within its last second; what belongs to the next slice is left out here, so that neighbouring slices
     neither lose nor repeat an event, also where an API ignores the time filter.
+
+    With `contacts_only` a page tells the contacts that occur in its events, in the place of the events.
     """
 
     parameters: InitVar[Mapping[str, Any]]
     config: Config
     condition: str = ""
+    contacts_only: bool = False
 
     def filter_records(
         self,
@@ -118,19 +124,34 @@ class EventFilter(RecordFilter):
     ) -> Iterable[Mapping[str, Any]]:
         if stream_slice is None:
             raise ValueError("events are read in slices")
-        wanted = self.wanted(stream_slice)
         for record in records:
             try:
-                page = finish(record[PAGE], wanted, self.expand)
+                page = finish(
+                    record[PAGE],
+                    lambda rows: self.choose(rows, stream_slice),
+                    self.expand,
+                    contacts_only=self.contacts_only,
+                )
             except UnreadableTime as error:
                 raise _unreadable(error) from error
             # A page of which nothing is wanted moves no cursor, but paging must go on behind it.
             latest = page.latest or self.config["start_date"]
             yield {PAGE: page, "createdAt": latest[:19] + "Z"}
 
-    def expand(self, rows: Sequence[Row]) -> Sequence[Row]:
+    def expand(self, rows: Sequence[Event]) -> Sequence[Row[Any]]:
         """The records that the wanted events stand for: themselves."""
         return rows
+
+    def choose(self, rows: list[Event], stream_slice: StreamSlice) -> list[Event]:
+        """The rows that were asked for; a page that lies within its slice as a whole is not looked at row by row."""
+        times = [time for row in rows if (time := row.envelope.createdAt) is not None]
+        if len(times) == len(rows) and not self.config.get("event_types"):
+            earliest, latest = min(times)[:19], max(times)[:19]
+            last, end = stream_slice["end_time"][:19], self.config["end_date"][:19]
+            if stream_slice["start_time"][:19] <= earliest and latest <= last and latest < end:
+                return rows
+        wanted = self.wanted(stream_slice)
+        return [row for row in rows if wanted(row.envelope)]
 
     def wanted(self, stream_slice: StreamSlice) -> Callable[[Envelope], bool]:
         """Whether an event is one that was asked for, and belongs to this slice."""

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterable, Iterator
 from threading import Lock, get_ident
 from types import FrameType
 from typing import IO
@@ -28,7 +29,7 @@ class LineWriter:
 
     def write(self, text: str) -> None:
         """One or more complete lines, as a logging handler gives them."""
-        self._write(text.encode("utf-8", "replace"))
+        self._write([text.encode("utf-8", "replace")])
 
     def write_page(self, stream: str, page: Page) -> None:
         """The records of a page, a line each; they leave the page."""
@@ -38,8 +39,7 @@ class LineWriter:
             json.dumps(stream).encode(),
             time.time_ns() // 1_000_000,
         )
-        lines = page.take().replace(b"\n", b"}}\n" + head)
-        self._write(head, memoryview(lines)[: -len(head)])
+        self._write(messages(page.take(), head, b"}}\n"))
 
     def flush(self) -> None:
         """Nothing: nothing is buffered."""
@@ -51,7 +51,7 @@ class LineWriter:
             self._lock.acquire(timeout=LONGEST_STOP)
             os._exit(status)
 
-    def _write(self, *parts: bytes | memoryview) -> None:
+    def _write(self, parts: Iterable[bytes | memoryview]) -> None:
         with self._lock:
             self._writer = get_ident()
             try:
@@ -72,6 +72,17 @@ class LineWriter:
                 time.sleep(0.01)
             part = part[written or 0 :]
 
+
+def messages(lines: bytearray, head: bytes, tail: bytes) -> Iterator[memoryview]:
+    """The lines between `head` and `tail`, a megabyte at a time: a copy of a whole page would double its memory."""
+    start = 0
+    while start < len(lines):
+        end = lines.find(b"\n", start + PIECE) + 1 or len(lines)
+        yield memoryview(head + lines[start:end].replace(b"\n", tail + head))[: -len(head)]
+        start = end
+
+
+PIECE = 1024 * 1024
 
 LONGEST_STOP = 0.8
 """Seconds after which the process ends in the middle of a line, because nobody reads it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -22,7 +22,7 @@ PAGE = "page"
 """The key under which a page travels through the CDK, as the data of a single record."""
 
 
-class Envelope(Struct):
+class Envelope(Struct, gc=False):
     """The fields that every event record has in common; `UNSET` leaves the native field of that name as it is."""
 
     id: str
@@ -33,7 +33,7 @@ class Envelope(Struct):
     contactId: str | None = None
 
 
-class Identity(Struct):
+class Identity(Struct, gc=False):
     """What is added to a record that is no event, as a contact or an event type."""
 
     provider: str
@@ -55,13 +55,19 @@ class Answer:
     reservation: object = None
 
 
-@dataclass(slots=True)
-class Row:
+AnEnvelope = TypeVar("AnEnvelope", bound=Envelope | Identity)
+
+
+class Row(Struct, Generic[AnEnvelope], gc=False):
     """A row and its envelope. `native` names the envelope's fields that the row has itself and that must give way."""
 
     raw: Raw
-    envelope: Envelope | Identity
+    envelope: AnEnvelope
     native: Sequence[str] = ()
+
+
+Event = Row[Envelope]
+Entity = Row[Identity]
 
 
 @dataclass(slots=True)
@@ -69,7 +75,7 @@ class Draft:
     """The rows of one answer, before those that nobody asked for are left out."""
 
     answer: Answer
-    rows: list[Row]
+    rows: list[Any]
 
     def discard(self) -> None:
         """Let go of the body, which the extractor would otherwise keep until the next page is asked for."""
@@ -107,32 +113,34 @@ class Page:
 _encoder = msgspec.json.Encoder()
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 
+Keep = Callable[[list[Event]], list[Event]]
+Expand = Callable[[Sequence[Event]], Sequence[Row[Any]]]
+
 
 def finish(
-    draft: Draft,
-    keep: Callable[[Envelope], bool] | None = None,
-    expand: Callable[[Sequence[Row]], Sequence[Row]] | None = None,
+    draft: Draft, keep: Keep | None = None, expand: Expand | None = None, *, contacts_only: bool = False
 ) -> Page:
-    """Splice the envelopes of the rows that `keep` accepts (without it, of all rows), and discard the draft.
+    """Splice the envelopes of the rows that `keep` chooses (without it, of all rows), and discard the draft.
 
-    `expand` puts other rows in the place of those that are kept, for records that are parts of an event.
+    `expand` puts other rows in the place of those that are kept, for records that are parts of an event. With
+    `contacts_only` the page has the contacts of the events that are kept, and no records.
 
     :raises UnreadableTime: with the id of the record whose `createdAt` is not a time
     """
-    normalize_times(row.envelope for row in draft.rows if isinstance(row.envelope, Envelope))
-    kept = [row for row in draft.rows if keep is None or not isinstance(row.envelope, Envelope) or keep(row.envelope)]
-    events = [row.envelope for row in kept if isinstance(row.envelope, Envelope)]
-    records = expand(kept) if expand else kept
-    lines = bytearray()
-    for row in records:
-        splice(row, lines)
+    rows = draft.rows
+    dated = bool(rows) and isinstance(rows[0].envelope, Envelope)
+    if dated:
+        normalize_times([row.envelope for row in rows])
+    kept = keep(rows) if keep and dated else rows
+    records: Sequence[Row[Any]] = () if contacts_only else expand(kept) if expand else kept
+    times = [time for row in kept if (time := row.envelope.createdAt)] if dated else []
     page = Page(
-        lines=lines,
+        lines=splice(records),
         count=len(records),
-        latest=max((event.createdAt for event in events if event.createdAt), default=None),
-        contacts=frozenset(event.contactId for event in events if event.contactId),
-        fingerprint=hash(tuple(_key(row) for row in draft.rows)),
-        received=len(draft.rows),
+        latest=max(times, default=None),
+        contacts=frozenset(contact for row in kept if contacts_only and (contact := row.envelope.contactId)),
+        fingerprint=_fingerprint(rows),
+        received=len(rows),
         announced=draft.answer.announced,
         token=draft.answer.token,
         reservation=draft.answer.reservation,
@@ -142,54 +150,79 @@ def finish(
     return page
 
 
-def _key(row: Row) -> str | bytes:
-    return row.envelope.id if isinstance(row.envelope, Envelope) else bytes(row.raw)
+def _fingerprint(rows: Sequence[Row[Any]]) -> int:
+    """Equal for equal rows. Two pages that share the sampled ids, first and last among them, are the same page."""
+    sample = [*rows[:: len(rows) // SAMPLE + 1], *rows[-1:]]
+    return hash(
+        (len(rows), *(row.envelope.id if isinstance(row.envelope, Envelope) else bytes(row.raw) for row in sample))
+    )
 
 
-def splice(row: Row, lines: bytearray) -> None:
-    """Append a line with the row's bytes, and the envelope's fields at their end.
+SAMPLE = 200
+
+
+def splice(rows: Iterable[Row[Any]]) -> bytearray:
+    """A line for each row: its bytes, and the envelope's fields at their end.
 
     A field that the row has itself would then stand there twice: the names in `native` are taken out first, with all
     other values kept byte for byte.
     """
-    lines += _without(row.native, row.raw) if row.native else memoryview(row.raw)
-    closing_brace = len(lines) - 1
-    _encoder.encode_into(row.envelope, lines, closing_brace)
-    if lines[closing_brace - 1] == OPENING_BRACE:
-        del lines[closing_brace]
-    else:
-        lines[closing_brace] = COMMA
-    lines += b"\n"
+    lines = bytearray()
+    encode_into = _encoder.encode_into
+    for row in rows:
+        lines += without_fields(row.native, row.raw) if row.native else row.raw
+        closing_brace = len(lines) - 1
+        encode_into(row.envelope, lines, closing_brace)
+        if lines[closing_brace - 1] == OPENING_BRACE:
+            del lines[closing_brace]
+        else:
+            lines[closing_brace] = COMMA
+        lines += b"\n"
+    return lines
 
 
-def _without(names: Sequence[str], raw: Raw) -> bytes:
+def without_fields(names: Sequence[str], raw: Raw) -> bytes:
+    """The object without the fields of these names."""
     return _encoder.encode({name: value for name, value in _decode_fields(raw).items() if name not in names})
 
 
 COMMA, OPENING_BRACE = b",{"
 
 
-def normalize_times(envelopes: Iterable[Envelope]) -> None:
+def normalize_times(envelopes: Sequence[Envelope]) -> None:
     """Bring `createdAt` of each envelope that has one to the notation of `normalize_time`.
 
-    One call checks a whole page; only times in another notation are looked at one by one.
+    A page whose times are all in it is seen at a glance; only others are looked at one by one.
 
     :raises UnreadableTime: with the record's id
     """
     dated = [envelope for envelope in envelopes if envelope.createdAt is not None]
-    try:
-        msgspec.convert([envelope.createdAt for envelope in dated], list[datetime])
-        readable = True
-    except msgspec.ValidationError:
-        readable = False
+    if are_normal([envelope.createdAt for envelope in dated]):
+        return
     for envelope in dated:
-        time = envelope.createdAt or ""
-        if readable and len(time) == 20 and time[19] == "Z" and time[10] == "T":
-            continue
         try:
-            envelope.createdAt = normalize_time(time)
+            envelope.createdAt = normalize_time(envelope.createdAt or "")
         except UnreadableTime as error:
-            raise UnreadableTime(time, envelope.id) from error
+            raise UnreadableTime(envelope.createdAt or "", envelope.id) from error
+
+
+def are_normal(times: Sequence[Any]) -> bool:
+    """Whether all are times in the notation of `normalize_time` and of equal length."""
+    lengths = set(map(len, times))
+    if len(lengths) != 1 or not lengths <= NORMAL_LENGTHS:
+        return not times
+    [length] = lengths
+    joined, count = "".join(times), len(times)
+    if joined[10::length] != "T" * count or joined[length - 1 :: length] != "Z" * count:
+        return False
+    try:
+        msgspec.convert(times, list[datetime])
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+NORMAL_LENGTHS = frozenset((len("2024-01-01T00:00:00Z"), *range(len("2024-01-01T00:00:00.0Z"), 28)))
 
 
 def page_of(data: Mapping[str, Any]) -> Page | None:

@@ -26,7 +26,7 @@ class TestWriter:
     def stream(self) -> io.BytesIO:
         return io.BytesIO()
 
-    @pytest.mark.parametrize("number", [1, 2, 100])
+    @pytest.mark.parametrize("number", [1, 2, 100, 100_000])
     def test_a_page_becomes_a_message_for_each_record(self, stream, number):
         lines = [b'{"id":"%d","text":"}}\\n"}' % position for position in range(number)]
         LineWriter(stream).write_page('a "stream"', page(*lines))

@@ -17,6 +17,7 @@ from source_events.page import (
     Identity,
     Page,
     Row,
+    are_normal,
     finish,
     normalize_times,
     page_of,
@@ -30,9 +31,7 @@ def envelope(event_id: str = "e", created_at: str = "2024-01-01T00:00:00Z", **fi
 
 
 def line(row: bytes, native: tuple[str, ...] = (), **fields: Any) -> bytes:
-    lines = bytearray()
-    splice(Row(Raw(row), envelope(**fields), native), lines)
-    return bytes(lines)
+    return bytes(splice([Row(Raw(row), envelope(**fields), native)]))
 
 
 def draft(*envelopes: Envelope, token: str | None = None, announced: int | None = None) -> Draft:
@@ -48,9 +47,7 @@ class TestSplicing:
         )
 
     def test_lines_follow_one_another(self):
-        lines = bytearray()
-        for event_id in ("a", "b"):
-            splice(Row(Raw(b'{"n":1}'), envelope(event_id)), lines)
+        lines = splice(Row(Raw(b'{"n":1}'), envelope(event_id)) for event_id in ("a", "b"))
         assert [json.loads(each)["id"] for each in lines.splitlines()] == ["a", "b"]
 
     def test_an_unset_field_leaves_the_rows_own_as_it_is(self):
@@ -133,8 +130,7 @@ def test_any_row_becomes_the_union_of_itself_and_its_envelope(row, escaped, orga
         "contactId": contact,
     } | ({} if organization is None else {"organizationId": organization})
     native = tuple(name for name in row if name in fields)
-    lines = bytearray()
-    splice(Row(Raw(json.dumps(row, ensure_ascii=escaped).encode("utf-8", "replace")), common, native), lines)
+    lines = splice([Row(Raw(json.dumps(row, ensure_ascii=escaped).encode("utf-8", "replace")), common, native)])
     assert lines.count(b"\n") == 1
     pairs = json.loads(lines, object_pairs_hook=lambda pairs: pairs)
     assert len({name for name, _ in pairs}) == len(pairs)
@@ -164,6 +160,28 @@ class TestTimes:
             "2022-07-21T16:41:09Z",
         ]
 
+    @pytest.mark.parametrize(
+        ("times", "normal"),
+        [
+            ([], True),
+            (["2024-01-01T00:00:00Z"], True),
+            (["2024-01-01T00:00:00Z", "2024-02-29T23:59:59Z"], True),
+            (["2024-01-01T00:00:00.5Z", "2024-01-01T00:00:01.0Z"], True),
+            (["2024-01-01T00:00:00.123456Z"], True),
+            (["2024-01-01T00:00:00.1234567Z"], False),
+            (["2024-01-01T00:00:00Z", "2024-01-01T00:00:00.5Z"], False),
+            (["2024-01-01T00:00:00Z", "2024-01-01 00:00:00Z"], False),
+            (["2024-01-01T00:00:00Z", "2024-01-01T00:00:00z"], False),
+            (["2024-01-01T00:00:00Z", "2024-02-30T00:00:00Z"], False),
+            (["2024-01-01T00:00:00+00:00"], False),
+            (["2024-01-01T00:00:00"], False),
+            (["00:00T:00:00:00:00:Z"], False),
+            ([""], False),
+        ],
+    )
+    def test_times_are_normal_as_a_page_or_looked_at_one_by_one(self, times, normal):
+        assert are_normal(times) is normal
+
     def test_an_envelope_without_a_time_keeps_none(self):
         page = [envelope("a", None), envelope("b", "2022-07-21T18:41:09+02:00")]
         normalize_times(page)
@@ -180,12 +198,20 @@ class TestFinishing:
                 token="next",
                 announced=20,
             ),
-            lambda each: each.id != "b",
+            lambda rows: [row for row in rows if row.envelope.id != "b"],
         )
         assert (page.count, page.received, page.announced, page.token) == (2, 3, 20, "next")
         assert page.latest == "2024-01-01T00:00:02Z"
-        assert page.contacts == {"x"}
+        assert page.contacts == frozenset()
         assert [json.loads(each)["id"] for each in page.lines.splitlines()] == ["a", "c"]
+
+    def test_a_page_may_tell_the_contacts_in_the_place_of_the_records(self):
+        page = finish(
+            draft(envelope("a", contactId="x"), envelope("b", contactId=None), envelope("c", contactId="z")),
+            lambda rows: rows[:2],
+            contacts_only=True,
+        )
+        assert (page.contacts, page.lines, page.count, page.kept, page.received) == ({"x"}, b"", 0, 2, 3)
 
     def test_without_a_choice_every_row_is_kept(self):
         assert finish(draft(envelope("a"), envelope("b"))).count == 2
@@ -197,7 +223,7 @@ class TestFinishing:
 
     def test_records_that_are_no_events_get_an_identity_and_are_always_kept(self):
         rows = [Row(Raw(row), Identity("cloud4wi", "o")) for row in (b'{"id":"native"}', b'{"id":"other"}')]
-        page = finish(Draft(Answer([row.raw for row in rows]), rows), lambda each: False)
+        page = finish(Draft(Answer([row.raw for row in rows]), rows), lambda rows: [])
         assert [json.loads(each) for each in page.lines.splitlines()] == [
             {"id": "native", "provider": "cloud4wi", "organizationId": "o"},
             {"id": "other", "provider": "cloud4wi", "organizationId": "o"},
@@ -212,19 +238,32 @@ class TestFinishing:
         assert fingerprint(b'{"a":1}') == fingerprint(b'{"a":1}') != fingerprint(b'{"a":2}')
 
     def test_a_page_of_which_nothing_is_kept_has_no_latest_time(self):
-        page = finish(draft(envelope("a")), lambda each: False)
+        page = finish(draft(envelope("a")), lambda rows: [])
         assert (page.count, page.latest, page.lines, page.received) == (0, None, b"", 1)
 
     def test_the_choice_sees_normal_times(self):
         seen = []
-        finish(draft(envelope(created_at="2024-01-01T01:00:00+01:00")), lambda each: seen.append(each.createdAt))
+        page = draft(envelope(created_at="2024-01-01T01:00:00+01:00"))
+        finish(page, lambda rows: seen.extend(row.envelope.createdAt for row in rows) or rows)
         assert seen == ["2024-01-01T00:00:00Z"]
 
     def test_equal_rows_have_an_equal_fingerprint_also_where_nothing_is_kept(self):
         kept = finish(draft(envelope("a"), envelope("b")))
-        left_out = finish(draft(envelope("a"), envelope("b")), lambda each: False)
+        left_out = finish(draft(envelope("a"), envelope("b")), lambda rows: [])
         other = finish(draft(envelope("b"), envelope("a")))
         assert kept.fingerprint == left_out.fingerprint != other.fingerprint
+
+    @pytest.mark.parametrize("number", [1, 2, 199, 200, 201, 450, 10_000])
+    def test_the_fingerprint_of_a_page_of_any_size_has_its_first_and_its_last_row(self, number):
+        ids = [str(position) for position in range(number)]
+
+        def fingerprint(names: list[str]) -> int:
+            return finish(draft(*map(envelope, names))).fingerprint
+
+        assert fingerprint(ids) == fingerprint(ids)
+        assert fingerprint(ids) != fingerprint(["other", *ids[1:]])
+        assert fingerprint(ids) != fingerprint([*ids[:-1], "other"])
+        assert fingerprint(ids) != fingerprint([*ids, "other"])
 
     def test_a_finished_draft_keeps_neither_rows_nor_memory(self):
         pending = draft(envelope("a"))

@@ -35,7 +35,7 @@ from source_events.contacts import Contact, FeedContactRetriever
 from source_events.decoder import AnswerDecoder, AnswerRefused
 from source_events.extraction import EntityFilter, EventFilter
 from source_events.identity import synthetic_id
-from source_events.page import PAGE, Answer, Draft, Envelope, Identity, Row, finish, page_of
+from source_events.page import PAGE, Answer, Draft, Envelope, Event, Identity, Row, finish, page_of
 from source_events.times import UnreadableTime, earlier, local_time, normalize_time
 
 logger = logging.getLogger("airbyte")
@@ -136,8 +136,7 @@ def _unknown_form(shape: str) -> AirbyteTracedException:
     return AirbyteTracedException(message=message, internal_message=message, failure_type=FailureType.system_error)
 
 
-@dataclass(slots=True)
-class InstanceRow(Row):
+class InstanceRow(Row[Any], gc=False):
     """A row that may have no id: an empty one is filled in when the rows before it are known.
 
     `time`, `content` and `created_by` are then what tells it apart. `contact` is a contact that has an id of its own.
@@ -191,7 +190,7 @@ class EventDecoder(InstanceDecoder):
         super().__init__(config, parameters)
         self._zone = zone_of(config)
 
-    def row(self, raw: Raw) -> Row:
+    def row(self, raw: Raw) -> InstanceRow:
         event = _decode_event(raw)
         native_time = _first(event.created_on, event.createdAt, event.created_at, event.timestamp)
         own_organization = bytes(event.organizationId) not in (b"", b"null")
@@ -223,7 +222,7 @@ class ContactDecoder(InstanceDecoder):
         super().__init__(config, parameters)
         self._zone = zone_of(config)
 
-    def row(self, raw: Raw) -> Row:
+    def row(self, raw: Raw) -> InstanceRow:
         contact = _decode_contact(raw)
         own_id = _first(contact.id, contact.contact_id, contact.underscore_id)
         identity = Identity(
@@ -472,7 +471,7 @@ class InstanceEventFilter(PageFollower, EventFilter):
         return draft
 
 
-def _rows_of(contact: str, rows: list[Row]) -> list[Row]:
+def _rows_of(contact: str, rows: list[Event]) -> list[Event]:
     events = [(row, row.envelope) for row in rows if isinstance(row.envelope, Envelope)]
     named = {event.contactId.casefold() for _, event in events if event.contactId}
     if named <= {contact.casefold()}:

@@ -27,7 +27,7 @@ from source_events.connection import connection_of
 from source_events.contacts import FeedContactRetriever
 from source_events.decoder import AnswerDecoder, AnswerRefused
 from source_events.extraction import EventFilter
-from source_events.page import ENVELOPE_FIELDS, Answer, Envelope, Identity, Row, page_of
+from source_events.page import ENVELOPE_FIELDS, Answer, Entity, Envelope, Event, Identity, Row, page_of
 from source_events.paging import START, PageToken, TokenPagination
 from source_events.times import UnreadableTime, earlier, local_time
 
@@ -112,8 +112,7 @@ class PropertyRecord(Identity):
     createdAt: str | None = None
 
 
-@dataclass(slots=True)
-class EventRow(Row):
+class EventRow(Event, gc=False):
     """An event and its property records; `None` where the installation did not include them."""
 
     property_records: list[Raw] | None = None
@@ -144,7 +143,7 @@ class ListDecoder(AnswerDecoder):
             raise msgspec.ValidationError(f"Object missing required field `data.{self.collection}`")
         return Answer(rows=_decode_rows(answer.data[self.collection]), announced=_total(answer.data))
 
-    def row(self, raw: Raw) -> Row:
+    def row(self, raw: Raw) -> Row[Any]:
         return Row(raw, Identity(provider=NAME, organizationId=self._host))
 
 
@@ -155,7 +154,7 @@ class EventDecoder(ListDecoder):
         super().__init__(config, collection, parameters)
         self._zone = zone_of(config)
 
-    def row(self, raw: Raw) -> Row:
+    def row(self, raw: Raw) -> EventRow:
         event = _decode_event(raw)
         envelope = Envelope(
             id=str(event.event_id),
@@ -351,14 +350,19 @@ class CustomerRetriever(FeedContactRetriever):
 class WindowFilter(EventFilter):
     """Keeps events without a time in the one slice that is for them, so that they come once."""
 
+    def choose(self, rows: list[Event], stream_slice: StreamSlice) -> list[Event]:
+        customer = stream_slice.partition.get("contactId")
+        if customer:
+            for row in rows:
+                row.envelope.contactId = row.envelope.contactId or customer
+        return super().choose(rows, stream_slice)
+
     def wanted(self, stream_slice: StreamSlice) -> Callable[[Envelope], bool]:
         dated = super().wanted(stream_slice)
         undated = stream_slice.extra_fields.get("undated", True)
-        customer = stream_slice.partition.get("contactId")
         seen = connection_of(self.config).undated
 
         def wanted(envelope: Envelope) -> bool:
-            envelope.contactId = envelope.contactId or customer
             if envelope.createdAt is not None:
                 return dated(envelope)
             if not undated or not dated(envelope):
@@ -385,7 +389,7 @@ class PropertyRecordFilter(WindowFilter):
         super().__post_init__(parameters)
         self._host = host_of(self.config)
 
-    def expand(self, rows: Sequence[Row]) -> Sequence[Row]:
+    def expand(self, rows: Sequence[Event]) -> Sequence[Row[Any]]:
         events = [row for row in rows if isinstance(row, EventRow)]
         missing = [event for event in events if event.property_records is None]
         if missing:
@@ -396,7 +400,6 @@ class PropertyRecordFilter(WindowFilter):
 
     def _ask(self, event: EventRow) -> list[Raw]:
         assert self.records is not None
-        assert isinstance(event.envelope, Envelope)
         path = {"event_path": quote(event.envelope.id, safe="")}
         response = self.records.send_request(stream_slice=StreamSlice(partition={}, cursor_slice={}, extra_fields=path))
         if response is None or not response.ok:
@@ -404,9 +407,8 @@ class PropertyRecordFilter(WindowFilter):
         decoder: ListDecoder = self.records.decoder  # type: ignore[attr-defined]
         return decoder.answer(response).rows
 
-    def _parts(self, event: EventRow) -> Iterator[Row]:
+    def _parts(self, event: EventRow) -> Iterator[Entity]:
         envelope = event.envelope
-        assert isinstance(envelope, Envelope)
         for raw in event.property_records or ():
             record = self._decoded(raw, envelope.id)
             identity = PropertyRecord(

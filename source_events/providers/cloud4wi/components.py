@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from airbyte_cdk.sources.types import Config
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from source_events.decoder import AnswerDecoder, AnswerRefused
-from source_events.page import ENVELOPE_FIELDS, Answer, Envelope, Row
+from source_events.page import ENVELOPE_FIELDS, Answer, Envelope, Event, Row
 from source_events.times import UnreadableTime
 
 ABSENT = Raw(b"")
+BLANK = (None, "")
 
 
 class _Answer(Struct):
@@ -25,16 +27,16 @@ class _Answer(Struct):
     message: str | None = None
 
 
-class _Event(Struct):
+class _Event(Struct, gc=False):
     id: str | None = None
     type: str | None = None
 
 
-class _When(Struct):
+class _When(Struct, gc=False):
     createdAt: Any = None
 
 
-class _Item(Struct):
+class _Item(Struct, gc=False):
     """The published example wraps an event in `event`; the published schema has its fields in the item itself."""
 
     when: _When | None = None
@@ -55,6 +57,10 @@ _decode_item = msgspec.json.Decoder(_Item).decode
 class EventDecoder(AnswerDecoder):
     """Decodes the organisation's feed and a contact's events, which have the same form."""
 
+    def __init__(self, config: Config, parameters: Mapping[str, Any] | None = None) -> None:
+        super().__init__(config, parameters)
+        self._organization: str = config["provider"]["organization_id"]
+
     def decode_body(self, body: bytes) -> Answer:
         answer = _decode_answer(body)
         if answer.status is not None and answer.status.upper() == "KO":
@@ -63,7 +69,7 @@ class EventDecoder(AnswerDecoder):
             raise msgspec.ValidationError("Object missing required field `events`")
         return Answer(rows=answer.events, token=answer.scrollId or None, announced=answer.count)
 
-    def row(self, raw: Raw) -> Row:
+    def row(self, raw: Raw) -> Event:
         item = _decode_item(raw)
         event = item.event or item
         if not event.id:
@@ -76,7 +82,7 @@ class EventDecoder(AnswerDecoder):
             provider="cloud4wi",
             type=event.type or None,
             createdAt=created_at,
-            organizationId=UNSET if item.organizationId else self.config["provider"]["organization_id"],
+            organizationId=UNSET if item.organizationId else self._organization,
             contactId=item.customerId,
         )
         return Row(raw, envelope, _own_fields(item))
@@ -84,8 +90,7 @@ class EventDecoder(AnswerDecoder):
 
 def _own_fields(item: _Item) -> Sequence[str]:
     """The envelope's fields that the item has itself at its top level; an `organizationId` of its own stays."""
-    flat = item.id is not UNSET or item.type is not UNSET
-    filled = item.organizationId is UNSET or item.organizationId
-    if not flat and filled and item.provider is item.createdAt is item.contactId is ABSENT:
+    wrapped = item.id is item.type is UNSET
+    if wrapped and item.organizationId not in BLANK and item.provider is item.createdAt is item.contactId is ABSENT:
         return ()
     return [name for name in ENVELOPE_FIELDS if name != "organizationId" or not item.organizationId]

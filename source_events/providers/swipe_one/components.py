@@ -22,7 +22,7 @@ from source_events.connection import MEMORY_PER_BYTE, connection_of
 from source_events.contacts import Contact, ContactRetriever
 from source_events.decoder import AnswerDecoder, AnswerRefused
 from source_events.identity import synthetic_id
-from source_events.page import PAGE, Answer, Draft, Envelope, Identity, Row, normalize_times, page_of
+from source_events.page import PAGE, Answer, Draft, Entity, Envelope, Event, Identity, Row, normalize_times, page_of
 from source_events.times import UnreadableTime, normalize_time
 
 PROVIDER = "swipe_one"
@@ -124,18 +124,16 @@ class ContactDecoder(AnswerDecoder):
         data = _decode_contacts(_data(body))
         return Answer(rows=data.contacts, token=data.searchAfter or None, announced=_total(data.count))
 
-    def row(self, raw: Raw) -> Row:
+    def row(self, raw: Raw) -> Entity:
         contact = _decode_contact(raw)
         identity = Identity(PROVIDER, self.config["provider"]["workspace_id"], contact.key)
         own = {"id": contact.id, "provider": contact.provider, "organizationId": contact.organizationId}
         return Row(raw, identity, [name for name, value in own.items() if value is not ABSENT])
 
 
-@dataclass(slots=True)
-class EventRow(Row):
+class EventRow(Event, gc=False):
     """An event whose id is yet to be given, with what the id depends on beside the envelope."""
 
-    envelope: Envelope
     properties: Raw | None = None
     created_by: Raw | None = None
 
@@ -328,7 +326,7 @@ class EventRetriever(Retriever):
     def _draft(self, rows: list[EventRow]) -> Draft:
         size = sum(memoryview(row.raw).nbytes for row in rows)
         reservation = connection_of(self.config).memory.reserve(size * MEMORY_PER_BYTE)
-        return Draft(Answer([], reservation=reservation), list[Row](rows))
+        return Draft(Answer([], reservation=reservation), rows)
 
     def _rows(self, stream_slice: StreamSlice) -> list[EventRow]:
         reading = self._read(stream_slice)
@@ -371,7 +369,7 @@ class EventRetriever(Retriever):
         contact = stream_slice["contactId"]
         rows = [self._row(raw, contact, position) for position, raw in enumerate(answer.rows, start=before + 1)]
         try:
-            normalize_times(row.envelope for row in rows)
+            normalize_times([row.envelope for row in rows])
         except UnreadableTime as error:
             raise self._unreadable(contact, error.record_id, f"its time is {error.time!r}") from error
         return EventPage(rows, answer.announced)

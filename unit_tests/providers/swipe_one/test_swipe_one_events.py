@@ -274,8 +274,7 @@ def test_an_overlap_is_what_new_events_can_have_pushed_on(
 
 def test_a_contact_gets_its_id_and_its_own_fields_of_these_names_give_way() -> None:
     row = ContactDecoder(CONFIG).row(Raw(b'{"_id":"c1","id":5,"provider":"x","tags":[1.50]}'))
-    lines = bytearray()
-    splice(row, lines)
+    lines = splice([row])
     assert b"1.50" in lines
     expected = {"_id": "c1", "tags": [1.5], "provider": "swipe_one", "organizationId": "w1", "id": "c1"}
     assert json.loads(lines) == expected
