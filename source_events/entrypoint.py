@@ -124,13 +124,18 @@ def prepare_memory() -> None:
     """Settings of the process that make pages cheap; they would be no business of a library's.
 
     glibc gives each thread an arena of its own, and each keeps what its largest pages took: with one arena for all, a
-    read with 8 workers takes half the memory. What has been imported stays for good, so the garbage collector need not
-    look through it at every page.
+    read with 8 workers takes half the memory. It also gives the memory of each page back to the system, which clears it
+    before it comes again: keeping it saves half of the time that the system takes. What has been imported stays for
+    good, so the garbage collector need not look through it at every page.
     """
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_ARENA_MAX, 1)
+        mallopt(M_MMAP_THRESHOLD, MOST_MEMORY)
+        mallopt(M_TRIM_THRESHOLD, MOST_MEMORY)
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
 
 
-M_ARENA_MAX = -8
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+MOST_MEMORY = 1 << 30

@@ -1,4 +1,4 @@
-"""From the rows of an answer to finished record bytes, without a Python object for each record.
+"""From the rows of an answer to finished record bytes, without decoding the records.
 
 A page keeps every row as the bytes that the API sent. Only the handful of fields that the common envelope needs are
 decoded, and the envelope is spliced into those bytes. Nothing of the native record is decoded and encoded again, so
@@ -86,14 +86,14 @@ class Draft:
 
 @dataclass(slots=True)
 class Page:
-    """Finished records of one answer, on their way to the output.
+    """The records of one answer, on their way to the output.
 
-    `lines` has the records, each on a line of its own, `count` their number, `latest` the highest `createdAt` and
-    `contacts` the contacts that occur in them. `received` counts the rows of the answer before any was left out, `kept`
-    those that were not; `fingerprint` is equal for answers with equal rows.
+    `rows` are the records, as yet apart from their envelopes, `count` is their number, `latest` the highest `createdAt`
+    and `contacts` the contacts that occur in them. `received` counts the rows of the answer before any was left out,
+    `kept` those that were not; `fingerprint` is equal for answers with equal rows.
     """
 
-    lines: bytearray
+    rows: Sequence[Row[Any]]
     count: int
     latest: str | None
     contacts: frozenset[str]
@@ -104,10 +104,10 @@ class Page:
     reservation: object = None
     kept: int = 0
 
-    def take(self) -> bytearray:
-        """The lines, which leave the page: paging may hold on to it for as long as the next answer takes."""
-        lines, self.lines, self.reservation = self.lines, bytearray(), None
-        return lines
+    def take(self) -> Sequence[Row[Any]]:
+        """The records, which leave the page: paging may hold on to it for as long as the next answer takes."""
+        rows, self.rows, self.reservation = self.rows, (), None
+        return rows
 
 
 _encoder = msgspec.json.Encoder()
@@ -120,7 +120,7 @@ Expand = Callable[[Sequence[Event]], Sequence[Row[Any]]]
 def finish(
     draft: Draft, keep: Keep | None = None, expand: Expand | None = None, *, contacts_only: bool = False
 ) -> Page:
-    """Splice the envelopes of the rows that `keep` chooses (without it, of all rows), and discard the draft.
+    """Make a page of the rows that `keep` chooses (without it, of all rows), and discard the draft.
 
     `expand` puts other rows in the place of those that are kept, for records that are parts of an event. With
     `contacts_only` the page has the contacts of the events that are kept, and no records.
@@ -135,7 +135,7 @@ def finish(
     records: Sequence[Row[Any]] = () if contacts_only else expand(kept) if expand else kept
     times = [time for row in kept if (time := row.envelope.createdAt)] if dated else []
     page = Page(
-        lines=splice(records),
+        rows=records,
         count=len(records),
         latest=max(times, default=None),
         contacts=frozenset(contact for row in kept if contacts_only and (contact := row.envelope.contactId)),
@@ -161,8 +161,8 @@ def _fingerprint(rows: Sequence[Row[Any]]) -> int:
 SAMPLE = 200
 
 
-def splice(rows: Iterable[Row[Any]]) -> bytearray:
-    """A line for each row: its bytes, and the envelope's fields at their end.
+def splice(rows: Iterable[Row[Any]], head: bytes = b"", tail: bytes = b"\n") -> bytearray:
+    """For each row `head`, its bytes with the envelope's fields at their end, and `tail`.
 
     A field that the row has itself would then stand there twice: the names in `native` are taken out first, with all
     other values kept byte for byte.
@@ -170,6 +170,7 @@ def splice(rows: Iterable[Row[Any]]) -> bytearray:
     lines = bytearray()
     encode_into = _encoder.encode_into
     for row in rows:
+        lines += head
         lines += without_fields(row.native, row.raw) if row.native else row.raw
         closing_brace = len(lines) - 1
         encode_into(row.envelope, lines, closing_brace)
@@ -177,7 +178,7 @@ def splice(rows: Iterable[Row[Any]]) -> bytearray:
             del lines[closing_brace]
         else:
             lines[closing_brace] = COMMA
-        lines += b"\n"
+        lines += tail
     return lines
 
 

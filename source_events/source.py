@@ -40,7 +40,7 @@ from source_events import providers
 from source_events.configuration import complete
 from source_events.connection import Connection, connection_of
 from source_events.contacts import ContactCursor, ContactRetriever, ContactRouter
-from source_events.page import Page, page_of
+from source_events.page import Page, page_of, splice
 from source_events.specification import specification
 from source_events.sync import check_catalog, read_document, readable_state
 
@@ -103,8 +103,8 @@ class SourceEvents(Source):
             if page is None or message.record is None:
                 yield message
                 continue
-            for line in page.take().splitlines():
-                data = msgspec.json.decode(line)
+            for row in page.take():
+                data = msgspec.json.decode(splice([row]))
                 record = AirbyteRecordMessage(
                     stream=message.record.stream, data=data, emitted_at=message.record.emitted_at
                 )

@@ -12,6 +12,7 @@ from airbyte_cdk.sources.message import InMemoryMessageRepository
 from airbyte_cdk.sources.types import Record, StreamSlice
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from source_events import contacts
 from source_events.contacts import (
@@ -24,7 +25,7 @@ from source_events.contacts import (
     FeedContactRetriever,
     windows,
 )
-from source_events.page import PAGE, Page
+from source_events.page import PAGE, Identity, Page, Row
 from source_events.times import format_time
 from unit_tests.reading import stream_state
 
@@ -105,7 +106,9 @@ class Read:
 
 
 def page(found: set[str]) -> Page:
-    return Page(bytearray(b"{}\n"), 1, START, frozenset(found), 1, 1, None, None, reservation=object())
+    return Page(
+        [Row(Raw(b"{}"), Identity("p", "o"))], 1, START, frozenset(found), 1, 1, None, None, reservation=object()
+    )
 
 
 def configured(**fields: Any) -> dict[str, Any]:
@@ -451,4 +454,4 @@ class TestRetriever:
         found = list(retriever.list_contacts(START, config["end_date"]))
         assert sorted(contact.id for contact in found) == ["a", "a", "b", "b", "b", "b"]
         assert feed.slices == [(START, "2024-01-30T23:59:59Z"), ("2024-01-31T00:00:00Z", "2024-01-31T00:00:00Z")]
-        assert all(each.reservation is None and not each.lines for each in pages)
+        assert all(each.reservation is None and not each.rows for each in pages)

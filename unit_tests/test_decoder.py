@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from source_events.connection import Memory, PageResponse
 from source_events.decoder import AnswerDecoder, without_lone_surrogates
-from source_events.page import Answer, Draft, Envelope, Row, finish
+from source_events.page import Answer, Draft, Envelope, Row, finish, splice
 
 
 class ListDecoder(AnswerDecoder):
@@ -68,7 +68,7 @@ def test_a_body_on_many_lines_gives_a_line_for_each_record(decoder, break_, kind
     rows = [{"text": "two\nlines\r"}, {"nested": {"list": [1, 2]}}]
     body = json.dumps(rows, indent=2).replace("\n", break_).encode()
     answer = decoder.answer(response(body, kind))
-    lines = finish(Draft(answer, [decoder.row(raw) for raw in answer.rows])).lines.splitlines()
+    lines = splice(finish(Draft(answer, [decoder.row(raw) for raw in answer.rows])).rows).splitlines()
     assert [{**row, **json.loads(line)} for row, line in zip(rows, lines, strict=True)] == [
         json.loads(line) for line in lines
     ]

@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from source_events.connection import PageResponse
 from source_events.extraction import EntityFilter, EventFilter, PageExtractor
-from source_events.page import PAGE, Answer, Draft, Envelope, Identity, Page, Row
+from source_events.page import PAGE, Answer, Draft, Envelope, Identity, Page, Row, splice
 from source_events.providers.cloud4wi.components import EventDecoder
 from unit_tests.providers.cloud4wi import responses
 from unit_tests.transport import Response
@@ -120,7 +120,7 @@ def filtered(
     record = {PAGE: Draft(Answer([row.raw for row in rows]), rows)}
     window = StreamSlice(partition={}, cursor_slice={"start_time": first, "end_time": last})
     [kept] = EventFilter({}, config).filter_records([record], {}, window)
-    return [json.loads(line)["id"] for line in kept[PAGE].lines.splitlines()], kept[PAGE], kept["createdAt"]
+    return [json.loads(line)["id"] for line in splice(kept[PAGE].rows).splitlines()], kept[PAGE], kept["createdAt"]
 
 
 class TestWindow:
@@ -238,4 +238,9 @@ def test_of_records_that_are_no_events_all_are_kept_and_have_no_time():
     row = Row(Raw(b'{"name":"n"}'), Identity("cloud4wi", "o", id="i"))
     [record] = EntityFilter({}, {}).filter_records([{PAGE: Draft(Answer([row.raw]), [row])}], {})
     assert list(record) == [PAGE]
-    assert json.loads(record[PAGE].lines) == {"name": "n", "provider": "cloud4wi", "organizationId": "o", "id": "i"}
+    assert json.loads(splice(record[PAGE].rows)) == {
+        "name": "n",
+        "provider": "cloud4wi",
+        "organizationId": "o",
+        "id": "i",
+    }

@@ -11,14 +11,15 @@ import time
 from typing import Any
 
 import pytest
+from msgspec import Raw
 
 from source_events.output import LineWriter
-from source_events.page import Page
+from source_events.page import Identity, Page, Row
 
 
 def page(*lines: bytes) -> Page:
-    body = bytearray(b"".join(line + b"\n" for line in lines))
-    return Page(body, len(lines), None, frozenset(), 0, len(lines), None, None, object())
+    rows = [Row(Raw(line), Identity("p", "o")) for line in lines]
+    return Page(rows, len(lines), None, frozenset(), 0, len(lines), None, None, object())
 
 
 class TestWriter:
@@ -33,18 +34,22 @@ class TestWriter:
         messages = [json.loads(line) for line in stream.getvalue().splitlines()]
         assert [message["type"] for message in messages] == ["RECORD"] * number
         assert {message["record"]["stream"] for message in messages} == {'a "stream"'}
-        assert [message["record"]["data"] for message in messages] == [json.loads(line) for line in lines]
+        assert [message["record"]["data"] for message in messages] == [
+            {**json.loads(line), "provider": "p", "organizationId": "o"} for line in lines
+        ]
         assert all(isinstance(message["record"]["emitted_at"], int) for message in messages)
         assert stream.getvalue().endswith(b"}}\n")
 
     def test_the_records_bytes_are_written_as_they_are(self, stream):
         LineWriter(stream).write_page("s", page(b'{"n":1.0,"n":12345678901234567890123}'))
-        assert b'"data":{"n":1.0,"n":12345678901234567890123}}}' in stream.getvalue()
+        assert (
+            b'"data":{"n":1.0,"n":12345678901234567890123,"provider":"p","organizationId":"o"}}}' in stream.getvalue()
+        )
 
     def test_a_written_page_has_left(self, stream):
         written = page(b"{}")
         LineWriter(stream).write_page("s", written)
-        assert (written.lines, written.reservation) == (b"", None)
+        assert (written.rows, written.reservation) == ((), None)
 
     def test_a_page_without_records_writes_nothing(self, stream):
         LineWriter(stream).write_page("s", page())

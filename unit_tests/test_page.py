@@ -203,7 +203,7 @@ class TestFinishing:
         assert (page.count, page.received, page.announced, page.token) == (2, 3, 20, "next")
         assert page.latest == "2024-01-01T00:00:02Z"
         assert page.contacts == frozenset()
-        assert [json.loads(each)["id"] for each in page.lines.splitlines()] == ["a", "c"]
+        assert [json.loads(each)["id"] for each in splice(page.rows).splitlines()] == ["a", "c"]
 
     def test_a_page_may_tell_the_contacts_in_the_place_of_the_records(self):
         page = finish(
@@ -211,7 +211,7 @@ class TestFinishing:
             lambda rows: rows[:2],
             contacts_only=True,
         )
-        assert (page.contacts, page.lines, page.count, page.kept, page.received) == ({"x"}, b"", 0, 2, 3)
+        assert (page.contacts, page.rows, page.count, page.kept, page.received) == ({"x"}, (), 0, 2, 3)
 
     def test_without_a_choice_every_row_is_kept(self):
         assert finish(draft(envelope("a"), envelope("b"))).count == 2
@@ -224,7 +224,7 @@ class TestFinishing:
     def test_records_that_are_no_events_get_an_identity_and_are_always_kept(self):
         rows = [Row(Raw(row), Identity("cloud4wi", "o")) for row in (b'{"id":"native"}', b'{"id":"other"}')]
         page = finish(Draft(Answer([row.raw for row in rows]), rows), lambda rows: [])
-        assert [json.loads(each) for each in page.lines.splitlines()] == [
+        assert [json.loads(each) for each in splice(page.rows).splitlines()] == [
             {"id": "native", "provider": "cloud4wi", "organizationId": "o"},
             {"id": "other", "provider": "cloud4wi", "organizationId": "o"},
         ]
@@ -239,7 +239,7 @@ class TestFinishing:
 
     def test_a_page_of_which_nothing_is_kept_has_no_latest_time(self):
         page = finish(draft(envelope("a")), lambda rows: [])
-        assert (page.count, page.latest, page.lines, page.received) == (0, None, b"", 1)
+        assert (page.count, page.latest, page.rows, page.received) == (0, None, [], 1)
 
     def test_the_choice_sees_normal_times(self):
         seen = []
@@ -271,10 +271,10 @@ class TestFinishing:
         assert (pending.rows, pending.answer.rows, pending.answer.reservation) == ([], [], None)
         assert page.reservation is not None
 
-    def test_taking_the_lines_leaves_a_page_without_lines_and_memory(self):
+    def test_taking_the_records_leaves_a_page_without_records_and_memory(self):
         page = finish(draft(envelope("a")))
-        assert json.loads(page.take())["id"] == "a"
-        assert (page.lines, page.reservation, page.count) == (b"", None, 1)
+        assert json.loads(splice(page.take()))["id"] == "a"
+        assert (page.rows, page.reservation, page.count) == ((), None, 1)
 
     def test_a_page_is_found_in_the_data_that_carries_it(self):
         page = finish(draft(envelope("a")))

@@ -27,7 +27,7 @@ class Paging:
         """The token for the page after an answer with these rows."""
         record = None
         if rows:
-            page = Page(bytearray(), len(rows), None, frozenset(), hash(rows), len(rows), announced, token)
+            page = Page((), len(rows), None, frozenset(), hash(rows), len(rows), announced, token)
             record = Record({PAGE: page}, "org_events", StreamSlice(partition={}, cursor_slice={}))
         self.token = self.strategy.next_page_token(requests.Response(), len(rows), record, self.token)
         return self.token

@@ -22,7 +22,19 @@ from source_events.connection import MEMORY_PER_BYTE, connection_of
 from source_events.contacts import Contact, ContactRetriever
 from source_events.decoder import AnswerDecoder, AnswerRefused
 from source_events.identity import synthetic_id
-from source_events.page import PAGE, Answer, Draft, Entity, Envelope, Event, Identity, Row, normalize_times, page_of
+from source_events.page import (
+    PAGE,
+    Answer,
+    Draft,
+    Entity,
+    Envelope,
+    Event,
+    Identity,
+    Row,
+    normalize_times,
+    page_of,
+    splice,
+)
 from source_events.times import UnreadableTime, normalize_time
 
 PROVIDER = "swipe_one"
@@ -181,7 +193,7 @@ class ListedContactRetriever(ContactRetriever):
         for record in self.contacts.read_records({}, StreamSlice(partition={}, cursor_slice={})):
             page = page_of(record.data) if isinstance(record, Record) else None
             if page:
-                yield from (Contact(contact.id, _created(contact)) for contact in _decode_listed(page.take()))
+                yield from (Contact(contact.id, _created(contact)) for contact in _decode_listed(splice(page.take())))
 
 
 def _created(contact: _ListedContact) -> str | None:

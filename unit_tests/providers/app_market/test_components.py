@@ -21,7 +21,7 @@ from source_events.connection import Totals
 from source_events.contacts import Contact
 from source_events.decoder import AnswerRefused
 from source_events.extraction import PageExtractor
-from source_events.page import PAGE, page_of
+from source_events.page import PAGE, page_of, splice
 from source_events.providers.app_market import components
 from source_events.providers.app_market.components import (
     ContactDecoder,
@@ -97,7 +97,7 @@ class Reading:
             last = Record(data, "stream", self._slice)
             page = page_of(data)
             assert page is not None
-            self.records += map(json.loads, bytes(page.take()).split(b"\n")[:-1])
+            self.records += (json.loads(splice([row])) for row in page.take())
         return last
 
     @property

@@ -19,7 +19,7 @@ from msgspec import Raw
 from source_events import providers
 from source_events.configuration import InvalidConfiguration, complete, validate
 from source_events.decoder import AnswerRefused
-from source_events.page import PAGE, Answer, Draft, Envelope, Row, finish
+from source_events.page import PAGE, Answer, Draft, Envelope, Row, finish, splice
 from source_events.providers.carecloud.components import (
     EventDecoder,
     HourlyAuthenticator,
@@ -94,7 +94,7 @@ def row_of(event: str) -> Row:
 
 def record_of(event: str) -> dict[str, Any]:
     page = finish(Draft(Answer(rows=[]), [row_of(event)]))
-    record: dict[str, Any] = msgspec.json.decode(bytes(page.lines))
+    record: dict[str, Any] = msgspec.json.decode(bytes(splice(page.rows)))
     return record
 
 
@@ -123,7 +123,7 @@ def test_local_times_become_utc(created_at: str, utc: str | None) -> None:
 def test_data_is_untouched_whatever_it_is(data: str) -> None:
     event = f'{{"event_id":"e","data":{data},"created_at":"2024-01-10 12:00:00"}}'
     page = finish(Draft(Answer(rows=[]), [row_of(event)]))
-    assert bytes(page.lines).startswith(event[:-1].encode())
+    assert bytes(splice(page.rows)).startswith(event[:-1].encode())
 
 
 def test_native_fields_with_an_envelope_name_give_way_and_numbers_are_ids_too() -> None:
@@ -253,7 +253,7 @@ def read(pages: Pages, *slices: tuple[str, str]) -> list[list[str]]:
         stream_slice = StreamSlice(partition={}, cursor_slice={"start_time": first, "end_time": last})
         records = list(retriever.read_records({}, stream_slice))
         assert all(record.associated_slice is stream_slice for record in records)
-        lines = b"".join(bytes(record.data[PAGE].lines) for record in records).splitlines()
+        lines = b"".join(splice(record.data[PAGE].rows) for record in records).splitlines()
         found.append([msgspec.json.decode(line)["id"] for line in lines])
     return found
 

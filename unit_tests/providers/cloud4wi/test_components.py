@@ -13,7 +13,7 @@ from msgspec import UNSET, Raw
 from requests import Response
 
 from source_events.decoder import AnswerRefused
-from source_events.page import ENVELOPE_FIELDS, Draft, finish
+from source_events.page import ENVELOPE_FIELDS, Draft, finish, splice
 from source_events.providers.cloud4wi.components import EventDecoder
 from unit_tests.providers.cloud4wi import responses
 
@@ -27,7 +27,7 @@ def record(native: Any) -> bytes:
     response = Response()
     response._content = b'{"events":[' + row + b"]}"
     answer = DECODER.answer(response)
-    [line] = finish(Draft(answer, [DECODER.row(raw) for raw in answer.rows])).lines.splitlines()
+    [line] = splice(finish(Draft(answer, [DECODER.row(raw) for raw in answer.rows])).rows).splitlines()
     return bytes(line)
 
 
@@ -108,7 +108,7 @@ class TestExample:
         on_one_line = published.replace(b"\n", b"")
         answer = DECODER.decode_body(on_one_line)
         assert (len(answer.rows), answer.announced, answer.token) == (19, 20, None)
-        lines = finish(Draft(answer, [DECODER.row(raw) for raw in answer.rows])).lines.splitlines()
+        lines = splice(finish(Draft(answer, [DECODER.row(raw) for raw in answer.rows])).rows).splitlines()
         rows = [bytes(raw) for raw in DECODER.decode_body(on_one_line).rows]
         assert all(line.startswith(row[:-1] + b",") for row, line in zip(rows, lines, strict=True))
 

@@ -80,7 +80,7 @@ def read(pages: Pages, start: str = "2024-01-01T00:00:00Z", **config: Any) -> li
         partition={"contactId": "c1"}, cursor_slice={"start_time": start, "end_time": CONFIG["end_date"]}
     )
     read_pages = [page_of(record.data) for record in retriever.read_records({}, stream_slice)]
-    return [json.loads(line) for page in read_pages if page for line in page.take().splitlines()]
+    return [json.loads(line) for page in read_pages if page for line in splice(page.take()).splitlines()]
 
 
 def numbers(records: list[Json]) -> list[int]:
