@@ -6,6 +6,7 @@ import difflib
 import ipaddress
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,7 +50,7 @@ def complete(config: Mapping[str, Any], *, check: bool = False) -> dict[str, Any
     :raises InvalidConfiguration: see `validate`
     """
     validate(config)
-    schema = specification()["connectionSpecification"]
+    schema = _schema()
     completed = _with_defaults(config, schema)
     completed["provider"] = _with_defaults(config["provider"], _branch(schema, config["provider"]["provider_type"]))
     completed["provider"]["api_url"] = completed["provider"]["api_url"].rstrip("/")
@@ -68,8 +69,15 @@ def complete(config: Mapping[str, Any], *, check: bool = False) -> dict[str, Any
     return completed
 
 
+@cache
+def _schema() -> dict[str, Any]:
+    """Read once, because a command checks its configuration more than once."""
+    schema: dict[str, Any] = specification()["connectionSpecification"]
+    return schema
+
+
 def _problems(config: Any) -> Iterator[str]:
-    schema = specification()["connectionSpecification"]
+    schema = _schema()
     if not isinstance(config, Mapping):
         yield "It must be a JSON object."
         return

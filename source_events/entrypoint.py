@@ -135,6 +135,7 @@ def prepare_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, MOST_MEMORY)
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
+    gc.enable()
 
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8

@@ -54,6 +54,8 @@ def test_spec_is_answered_without_the_cdk():
 def test_other_commands_are_for_the_entry_point(monkeypatch):
     launched = []
     monkeypatch.setattr(entrypoint, "launch", launched.append)
+    # It changes settings of the process.
+    monkeypatch.setattr("source_events.run.prepare_import", lambda: None)
     monkeypatch.setattr(sys, "argv", ["source-events", "check", "--config", "c.json"])
     run()
     assert launched == [["check", "--config", "c.json"]]
