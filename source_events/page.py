@@ -150,6 +150,24 @@ def finish(
     return page
 
 
+def joined(pages: Sequence[Page]) -> Page:
+    """The records of several pages as those of one; paging is behind them."""
+    if len(pages) == 1:
+        return pages[0]
+    return Page(
+        rows=[row for page in pages for row in page.rows],
+        count=sum(page.count for page in pages),
+        latest=max((page.latest for page in pages if page.latest), default=None),
+        contacts=frozenset(),
+        fingerprint=0,
+        received=sum(page.received for page in pages),
+        announced=None,
+        token=None,
+        reservation=[page.reservation for page in pages],
+        kept=sum(page.kept for page in pages),
+    )
+
+
 def _fingerprint(rows: Sequence[Row[Any]]) -> int:
     """Equal for equal rows. Two pages that share the sampled ids, first and last among them, are the same page."""
     sample = [*rows[:: len(rows) // SAMPLE + 1], *rows[-1:]]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from source_events import contacts
 from source_events.contacts import (
     BATCH_SIZE,
     MOST_CONTACTS_IN_STATE,
+    ROWS_AT_ONCE,
     Contact,
     ContactCursor,
     ContactRetriever,
@@ -87,12 +89,13 @@ class Listed(ContactRetriever):
 class Events:
     """Answers with one page for each contact, and notes for which slices."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int = 1) -> None:
         self.slices: list[StreamSlice] = []
+        self.count = count
 
     def read_records(self, schema: Mapping[str, Any], stream_slice: StreamSlice) -> Iterable[Record]:
         self.slices.append(stream_slice)
-        yield Record({PAGE: page({"x"}), "createdAt": START}, "contact_events", stream_slice)
+        yield Record({PAGE: page({"x"}, self.count), "createdAt": START}, "contact_events", stream_slice)
 
 
 class Read:
@@ -105,10 +108,9 @@ class Read:
         return self._slice
 
 
-def page(found: set[str]) -> Page:
-    return Page(
-        [Row(Raw(b"{}"), Identity("p", "o"))], 1, START, frozenset(found), 1, 1, None, None, reservation=object()
-    )
+def page(found: set[str], count: int = 1) -> Page:
+    rows = [Row(Raw(b"{}"), Identity("p", "o"))] * count
+    return Page(rows, count, START, frozenset(found), 1, count, None, None, reservation=object())
 
 
 def configured(**fields: Any) -> dict[str, Any]:
@@ -422,13 +424,31 @@ class TestRetriever:
         sync = Sync("a/b c", "ü", state={"createdAt": START, "contacts": {"ü": "2024-02-01T00:00:00Z"}})
         [batch] = sync.batches()
         records = list(sync.retriever.read_records({}, batch))
-        assert [record.data["contactId"] for record in records] == ["a/b c", "ü"]
         assert {id(record.associated_slice) for record in records} == {id(batch)}
         asked = [
             (each.partition["contactId"], each.extra_fields["contact_path"], each["start_time"], each["end_time"])
             for each in sync.retriever.events.slices
         ]
         assert asked == [("a/b c", "a%2Fb%20c", START, END), ("ü", "%C3%BC", "2024-01-31T00:00:00Z", END)]
+
+    @pytest.mark.parametrize(
+        ("contacts", "events_each", "handed_over"),
+        [(3, 1, [3]), (3, 0, []), (5, 80, [240, 160]), (2, ROWS_AT_ONCE, [ROWS_AT_ONCE] * 2), (1, 10_000, [10_000])],
+    )
+    def test_the_few_events_of_many_contacts_are_handed_over_together(self, contacts, events_each, handed_over):
+        sync = Sync(*many(contacts))
+        sync.retriever.events = Events(events_each)
+        [batch] = sync.batches()
+        pages = [record.data[PAGE] for record in sync.retriever.read_records({}, batch)]
+        assert [page.count for page in pages] == [len(page.rows) for page in pages] == handed_over
+
+    def test_what_is_held_back_takes_no_memory_from_others(self):
+        sync = Sync(*many(1))
+        held = page({"x"})
+        sync.retriever.events = SimpleNamespace(read_records=lambda *_: [Record({PAGE: held}, "s")])
+        [batch] = sync.batches()
+        list(sync.retriever.read_records({}, batch))
+        assert held.reservation is None
 
     def test_the_router_leads_to_its_retriever_and_has_no_partitions(self):
         sync = Sync("a")

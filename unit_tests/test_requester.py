@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import ReadTimeoutError
 
 from source_events.connection import Session
-from source_events.requester import CONNECT_TIMEOUT, READ_TIMEOUT
+from source_events.requester import CONNECT_TIMEOUT, READ_TIMEOUT, SharedRequester
 from source_events.source import bind
 from unit_tests import transport
 from unit_tests.providers.cloud4wi import requests, responses
 from unit_tests.reading import configuration, read
+from unit_tests.transport import Response
 
 DAY = ("2024-01-01T00:00:00Z", "2024-01-01T23:59:59Z")
 
@@ -58,3 +62,64 @@ def test_a_request_has_its_filters_once(network):
     [feed] = [made for made in network.made if made.method == "GET"]
     names = [name for name, _ in feed.query]
     assert sorted(set(names)) == names == ["dateEnd", "dateStart", "enableScroll", "size", "sortBy"]
+
+
+class TestRequestsForOneContactAfterTheOther:
+    """They are made from a template, and what fails is left to the CDK's way without being asked for twice."""
+
+    CONTACTS = ("a", "b c", "0contact_path0")
+
+    @pytest.fixture(autouse=True)
+    def logged_in(self, network):
+        network.expect(requests.login(), responses.token())
+
+    def read(self, *contacts: str):
+        return read("contact_events", config=configuration(contact_ids=list(contacts)))
+
+    def page(self, contact: str):
+        return responses.page([responses.event(f"of {contact}", "2024-01-01T12:00:00Z", "visit", contact)])
+
+    def test_they_are_evaluated_once(self, network, monkeypatch):
+        evaluated = []
+        evaluate = SharedRequester.get_url
+        monkeypatch.setattr(
+            SharedRequester, "get_url", lambda *args, **context: evaluated.append(1) or evaluate(*args, **context)
+        )
+        for contact in self.CONTACTS:
+            network.expect(requests.contact(quote(contact), *DAY), self.page(contact))
+        assert self.read(*self.CONTACTS).ids() == sorted(f"of {contact}" for contact in self.CONTACTS)
+        # Of the login and of the contacts.
+        assert len(evaluated) == 2
+
+    @pytest.mark.parametrize(
+        "first",
+        [
+            pytest.param(responses.error(503), id="a passing error"),
+            pytest.param(responses.error(429, **{"Retry-After": "0"}), id="a limit"),
+            pytest.param(Response(b"<html>"), id="no JSON"),
+            pytest.param(Response(b"{}", truncated=True), id="a body that breaks off"),
+            pytest.param(ReadTimeoutError(None, None, "late"), id="a time-out"),  # type: ignore[arg-type]
+        ],
+    )
+    def test_one_that_fails_for_a_while_is_sent_once_more(self, network, first):
+        network.expect(requests.contact("a", *DAY), first, self.page("a"))
+        network.expect(requests.contact("b", *DAY), self.page("b"))
+        assert self.read("a", "b").ids() == ["of a", "of b"]
+
+    def test_one_that_the_api_refuses_is_sent_once(self, network):
+        network.expect(requests.contact("a", *DAY), responses.error(409))
+        assert self.read("a").error()["failure_type"] == "system_error"
+
+    def test_one_for_a_contact_that_is_gone_is_sent_once(self, network):
+        network.expect(requests.contact("a", *DAY), responses.error(404))
+        network.expect(requests.contact("b", *DAY), self.page("b"))
+        assert self.read("a", "b").ids() == ["of b"]
+
+    def test_each_has_the_token_that_is_valid_when_it_leaves(self, network):
+        network.expect(requests.login(), responses.token("token-2"))
+        network.expect(requests.contact("a", *DAY, token="token-1"), self.page("a"))
+        network.expect(requests.contact("b", *DAY, token="token-1"), responses.error(403))
+        network.expect(requests.contact("b", *DAY, token="token-2"), self.page("b"))
+        network.expect(requests.contact("c", *DAY, token="token-2"), self.page("c"))
+        config = configuration(contact_ids=["a", "b", "c"], num_workers=1)
+        assert read("contact_events", config=config).ids() == ["of a", "of b", "of c"]
