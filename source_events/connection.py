@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -24,7 +25,9 @@ from source_events.page import Answer
 MEMORY_FOR_ANSWERS = 48 * 1024 * 1024
 """Bytes that answers may take from when they are read until their records are written."""
 MEMORY_PER_BYTE = 3
-"""An answer is in memory about three times: as it came, decoded, and as finished records."""
+"""An answer is in memory about three times: as it came, in rows, and in the piece that is written."""
+SIZE_BEFORE_ANY_ANSWER = 4 * 1024 * 1024
+"""Bytes to expect of an answer that does not tell its size, as long as none has been read."""
 
 
 class Connection:
@@ -128,8 +131,9 @@ class Memory:
     """A bound on the bytes of answers in flight: whoever reads an answer waits until earlier ones have been written.
 
     An answer larger than the bound is let through alone. What is reserved is free again when nobody refers to the
-    reservation any more, so an answer that is dropped on the way cannot block the others; should something hold on to
-    one, the wait ends after `patience` seconds all the same.
+    reservation any more, so an answer that is dropped on the way cannot block the others. Should something hold on to
+    one, the wait ends after `patience` seconds in which nothing was handed over: however long the reader of the output
+    takes, no more is read meanwhile.
     """
 
     def __init__(self, limit: int, patience: float = 60.0) -> None:
@@ -137,12 +141,40 @@ class Memory:
         self._patience = patience
         self._used = 0
         self._changed = threading.Condition()
+        self._recent: deque[int] = deque([SIZE_BEFORE_ANY_ANSWER], maxlen=20)
+        self._hand_overs = 0
+        self._reader_is_busy = False
+
+    @property
+    def expected(self) -> int:
+        """The bytes to expect of an answer that does not tell its size: those of the largest recent one."""
+        return max(tuple(self._recent))
 
     def reserve(self, size: int) -> Reservation:
         with self._changed:
-            self._changed.wait_for(lambda: not self._used or self._used + size <= self._limit, self._patience)
+            hand_overs = None
+            while not self._changed.wait_for(
+                lambda: not self._used or self._used + size <= self._limit, self._patience
+            ):
+                if not self._reader_is_busy and hand_overs == self._hand_overs:
+                    break
+                hand_overs = self._hand_overs
             self._used += size
         return Reservation(self, size)
+
+    @contextmanager
+    def handing_over(self) -> Iterator[None]:
+        """While somebody takes what has been read."""
+        self._hand_overs += 1
+        self._reader_is_busy = True
+        try:
+            yield
+        finally:
+            self._reader_is_busy = False
+
+    def note(self, size: int) -> None:
+        """An answer has turned out to have so many bytes."""
+        self._recent.append(size)
 
     def change(self, difference: int) -> None:
         with self._changed:
@@ -256,12 +288,15 @@ class Session(requests.Session):
         with self._connection.slots.occupied():
             response = super().send(request, **{**kwargs, "stream": True})
             assert isinstance(response, PageResponse)
-            announced = response.headers.get("Content-Length", "")
-            length = int(announced) if announced.isdigit() else 0
-            response.reservation = self._connection.memory.reserve(length * MEMORY_PER_BYTE)
+            memory = self._connection.memory
+            response.reservation = memory.reserve((_size(response) or memory.expected) * MEMORY_PER_BYTE)
+            size = 0
             try:
-                response.reservation.resize(response.load() * MEMORY_PER_BYTE)
+                size = response.load()
+                memory.note(size)
             finally:
+                # Nothing of a body that broke off: the error refers to the response for as long as it is retried.
+                response.reservation.resize(size * MEMORY_PER_BYTE)
                 response.close()
         return response
 
@@ -278,6 +313,12 @@ class Session(requests.Session):
         same_origin = (here.scheme, _port(here)) == (there.scheme, _port(there))
         upgraded = (here.scheme, there.scheme) == ("http", "https")
         return target if here.hostname == there.hostname and (same_origin or upgraded) else None
+
+
+def _size(response: requests.Response) -> int | None:
+    """The bytes of the body, if the answer tells them: in pieces it does not, and compressed it tells others."""
+    announced = response.headers.get("Content-Length", "")
+    return int(announced) if announced.isdigit() and "Content-Encoding" not in response.headers else None
 
 
 def _port(address: SplitResult) -> int | None:

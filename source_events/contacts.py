@@ -28,6 +28,7 @@ from airbyte_cdk.sources.types import Config, Record, StreamSlice, StreamState
 from airbyte_cdk.utils.datetime_helpers import ab_datetime_parse
 from isodate import parse_duration
 
+from source_events.connection import MEMORY_PER_BYTE, connection_of
 from source_events.page import PAGE, Page, joined, page_of
 from source_events.times import earlier, format_time
 
@@ -100,25 +101,32 @@ class ContactRetriever(Retriever):
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
     ) -> Iterable[Record]:
         assert stream_slice is not None
-        pages: list[Page] = []
+        held: list[Page] = []
         for contact, start in stream_slice.partition["contacts"].items():
             for record in self.events.read_records(records_schema, self._slice_of(contact, start, stream_slice)):
                 page = page_of(record.data) if isinstance(record, Record) else None
-                if page and page.count:
+                if page is not None and page.count >= ROWS_AT_ONCE:
+                    yield self._record(page, stream_slice)
+                elif page is not None:
                     # What is held back must not keep others from coming to their end.
-                    page.reservation = page.reservation if page.count >= ROWS_AT_ONCE else None
-                    pages.append(page)
-                if sum(page.count for page in pages) >= ROWS_AT_ONCE:
-                    yield self._record(pages, stream_slice)
-                    pages = []
-        if pages:
-            yield self._record(pages, stream_slice)
+                    page.reservation = None
+                    held.append(page)
+                if sum(page.count for page in held) >= ROWS_AT_ONCE:
+                    yield self._together(held, stream_slice)
+                    held = []
+        if any(page.count for page in held):
+            yield self._together(held, stream_slice)
 
-    def _record(self, pages: Sequence[Page], stream_slice: StreamSlice) -> Record:
+    def _together(self, pages: Sequence[Page], batch: StreamSlice) -> Record:
         """One record for the pages of several contacts: to hand a page over costs more than a contact's few events."""
         page = joined(pages)
+        size = sum(memoryview(row.raw).nbytes for row in page.rows)
+        page.reservation = connection_of(self.config).memory.reserve(size * MEMORY_PER_BYTE)
+        return self._record(page, batch)
+
+    def _record(self, page: Page, batch: StreamSlice) -> Record:
         latest = page.latest or self.config["start_date"]
-        return Record({PAGE: page, "createdAt": latest[:19] + "Z"}, self.name, stream_slice)
+        return Record({PAGE: page, "createdAt": latest[:19] + "Z"}, self.name, batch)
 
     def _slice_of(self, contact: str, start: str, batch: StreamSlice) -> StreamSlice:
         return StreamSlice(

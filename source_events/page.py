@@ -151,9 +151,7 @@ def finish(
 
 
 def joined(pages: Sequence[Page]) -> Page:
-    """The records of several pages as those of one; paging is behind them."""
-    if len(pages) == 1:
-        return pages[0]
+    """The records of several pages as those of one; paging is behind them, and so are their reservations."""
     return Page(
         rows=[row for page in pages for row in page.rows],
         count=sum(page.count for page in pages),
@@ -163,7 +161,6 @@ def joined(pages: Sequence[Page]) -> Page:
         received=sum(page.received for page in pages),
         announced=None,
         token=None,
-        reservation=[page.reservation for page in pages],
         kept=sum(page.kept for page in pages),
     )
 

@@ -201,6 +201,7 @@ class Report:
 
     def __init__(self, connection: Connection) -> None:
         self._totals = connection.totals
+        self._memory = connection.memory
         self._undated = connection.undated
         self._records: dict[str, int] = {}
         self._errors: dict[tuple[str, str], AirbyteErrorTraceMessage] = {}
@@ -217,7 +218,8 @@ class Report:
                 if page is not None and message.record is not None:
                     stream = message.record.stream
                     self._records[stream] = self._records.get(stream, 0) + page.count
-                yield message
+                with self._memory.handing_over():
+                    yield message
         except AirbyteTracedException as summary:
             if not self._errors:
                 raise

@@ -18,7 +18,16 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from urllib3.exceptions import ReadTimeoutError
 
 from source_events import __version__
-from source_events.connection import MEMORY_PER_BYTE, Connection, Memory, PageResponse, Session, Slots, Token
+from source_events.connection import (
+    MEMORY_PER_BYTE,
+    SIZE_BEFORE_ANY_ANSWER,
+    Connection,
+    Memory,
+    PageResponse,
+    Session,
+    Slots,
+    Token,
+)
 from unit_tests import transport
 from unit_tests.transport import Request, Response, Transport
 
@@ -191,6 +200,38 @@ class TestMemory:
         began = time.monotonic()
         assert memory.reserve(100) is not held
         assert 0.04 < time.monotonic() - began < 2
+
+    def test_no_patience_ends_while_the_reader_of_the_output_is_busy(self):
+        memory = Memory(100, patience=0.02)
+        held = memory.reserve(100)
+        with memory.handing_over():
+            second = Background(lambda: memory.reserve(100))
+            time.sleep(0.2)
+            assert second.is_waiting()
+        assert second.ends()
+        del held
+
+    def test_nor_while_what_was_read_is_handed_over_now_and_then(self):
+        memory = Memory(100, patience=0.1)
+        held = memory.reserve(100)
+        second = Background(lambda: memory.reserve(100))
+        for _ in range(10):
+            with memory.handing_over():
+                time.sleep(0.03)
+        assert second.is_waiting()
+        assert second.ends()
+        del held
+
+    def test_the_largest_of_the_recent_answers_is_expected(self):
+        memory = Memory(100)
+        for size in (5, 3):
+            memory.note(size)
+        assert memory.expected == SIZE_BEFORE_ANY_ANSWER
+        for _ in range(18):
+            memory.note(2)
+        assert memory.expected == 5
+        memory.note(2)
+        assert memory.expected == 3
 
 
 class TestReading:

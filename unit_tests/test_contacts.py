@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from source_events import contacts
+from source_events.connection import Connection, Reservation
 from source_events.contacts import (
     BATCH_SIZE,
     MOST_CONTACTS_IN_STATE,
@@ -120,6 +121,7 @@ def configured(**fields: Any) -> dict[str, Any]:
         "lookback_window": "P1D",
         "window_size": "P30D",
         "contact_ids": [],
+        "connection": Connection(2, None),
         **fields,
     }
 
@@ -442,13 +444,14 @@ class TestRetriever:
         pages = [record.data[PAGE] for record in sync.retriever.read_records({}, batch)]
         assert [page.count for page in pages] == [len(page.rows) for page in pages] == handed_over
 
-    def test_what_is_held_back_takes_no_memory_from_others(self):
+    def test_what_is_held_back_takes_no_memory_from_others_until_it_is_handed_over(self):
         sync = Sync(*many(1))
         held = page({"x"})
         sync.retriever.events = SimpleNamespace(read_records=lambda *_: [Record({PAGE: held}, "s")])
         [batch] = sync.batches()
-        list(sync.retriever.read_records({}, batch))
+        [record] = sync.retriever.read_records({}, batch)
         assert held.reservation is None
+        assert isinstance(record.data[PAGE].reservation, Reservation)
 
     def test_the_router_leads_to_its_retriever_and_has_no_partitions(self):
         sync = Sync("a")
