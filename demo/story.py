@@ -78,8 +78,8 @@ def play(provider: Provider, amounts: Amounts, stage: Stage) -> Outcome:
     outcome, screen = Outcome(provider), stage.screen
     screen.heading(f"{provider.title}: first sync, of everything since {stage.start:%B %Y}")
     with screen.working("making events"):
-        for first_week, last_week, share in PERIODS:
-            _add_events(outcome, stage, round(amounts.events * share), amounts.contacts, first_week, last_week)
+        for (first_week, last_week, _), events in zip(PERIODS, _shared(amounts.events), strict=True):
+            _add_events(outcome, stage, events, amounts.contacts, first_week, last_week)
     first = _sync(outcome, stage)
     for stream, records in first.records.items():
         screen.line(f"{stream:16}{records:>8,} records")
@@ -107,6 +107,12 @@ def play(provider: Provider, amounts: Amounts, stage: Stage) -> Outcome:
         trends = warehouse.type_trends(provider, stage.start, WEEKS)
     screen.trends(f"{provider.title}: events by type", "type", trends, stage.start, WEEKS)
     return outcome
+
+
+def _shared(events: int) -> list[int]:
+    """The events of each period; what rounding leaves over is the last one's."""
+    *before, _ = [int(events * share) for _, _, share in PERIODS]
+    return [*before, events - sum(before)]
 
 
 def _add_events(outcome: Outcome, stage: Stage, events: int, contacts: int, first_week: int, last_week: int) -> int:
