@@ -1,13 +1,15 @@
 """Where the demo's programs and files are."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
 
 from sandbox.process import PROJECT
 
-FOLDER = PROJECT / ".demo"
+FOLDER = Path(os.environ.get("DEMO_FOLDER") or PROJECT / ".demo").absolute()
 DATABASE = FOLDER / "events.duckdb"
+CACHE = FOLDER / "cache"
 LOG = FOLDER / "pyairbyte.log"
 LOGS = FOLDER / "logs"
 QUERY = FOLDER / "query.sql"
@@ -19,8 +21,12 @@ class NotInstalled(RuntimeError):
 
 
 def fresh_folder() -> None:
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    """The folder without what an earlier demo has left there; anything else in it stays."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for folder in (CACHE, LOGS):
+        shutil.rmtree(folder, ignore_errors=True)
+    for file in (DATABASE, LOG, QUERY):
+        file.unlink(missing_ok=True)
 
 
 def connector_executable() -> Path:

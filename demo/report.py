@@ -15,8 +15,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from demo.warehouse import TypeTrend
+from demo.warehouse import Trend
 
+LONGEST_KIND = 16
 BARS, PLAIN_BARS = " ▁▂▃▄▅▆▇█", " .:-=+*#@"
 
 
@@ -63,9 +64,10 @@ class Screen:
             table.add_row(*map(Text, total))
         self._console.print(_indented(table))
 
-    def trends(self, title: str, trends: Sequence[TypeTrend], start: datetime, weeks: int) -> None:
+    def trends(self, title: str, kind: str, trends: Sequence[Trend], start: datetime, weeks: int) -> None:
+        """Events week by week, a line for each type or whatever the kind is; those without a time are in no week."""
         end = start + timedelta(weeks=weeks)
-        self.heading(f"{title}: events by type, week by week from {_day(start)} to {_day(end)}")
+        self.heading(f"{title}, week by week from {_day(start)} to {_day(end)}")
         total = [
             "all",
             self._sparkline([sum(counts) for counts in zip(*(trend.weeks for trend in trends), strict=True)]),
@@ -73,15 +75,17 @@ class Screen:
             f"{sum(trend.events for trend in trends):,}",
         ]
         self.table(
-            ["type", f"{weeks} weeks", "last week", "events", "contacts"],
+            [kind, f"{weeks} weeks", "last week", "events", "contacts"],
             [self._trend(trend) for trend in trends],
             texts=2,
             total=total,
         )
 
-    def _trend(self, trend: TypeTrend) -> list[str]:
+    def _trend(self, trend: Trend) -> list[str]:
         numbers = (trend.weeks[-1], trend.events, trend.contacts)
-        return [trend.type, self._sparkline(trend.weeks), *(f"{number:,}" for number in numbers)]
+        cut = ".." if self._plain else "…"
+        kind = trend.kind if len(trend.kind) <= LONGEST_KIND else trend.kind[: LONGEST_KIND - len(cut)] + cut
+        return [kind, self._sparkline(trend.weeks), *(f"{number:,}" for number in numbers)]
 
     @contextmanager
     def working(self, text: str, progress: Callable[[], str] = lambda: "") -> Iterator[None]:

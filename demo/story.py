@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,13 @@ class Amounts:
 
 @dataclass(frozen=True)
 class Stage:
-    """What a story is played with."""
+    """What a story is played with; the events begin at `start`, and end now."""
 
     screen: Screen
     control: Control
     url: str
     executable: Path
+    start: datetime
 
 
 @dataclass(frozen=True)
@@ -51,61 +52,73 @@ class StreamOutcome:
 @dataclass
 class Outcome:
     provider: Provider
-    start: datetime
     streams: list[StreamOutcome] = field(default_factory=list)
+    events: int = 0
     seconds: float = 0.0
     failures: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Again:
+    """The events that a further sync reads once more: those that the lookback covers, and those without a time."""
+
+    recent: int
+    undated: int
+
+    @property
+    def total(self) -> int:
+        return self.recent + self.undated
+
+    def __str__(self) -> str:
+        return f"{self.recent:,} again" + (f" + {self.undated:,} undated" if self.undated else "")
+
+
 def play(provider: Provider, amounts: Amounts, stage: Stage) -> Outcome:
     """Sync twice; the outcome says what the tables hold and what is wrong with it."""
-    outcome = Outcome(provider, datetime.now(timezone.utc).replace(microsecond=0) - timedelta(weeks=WEEKS))
-    screen = stage.screen
+    outcome, screen = Outcome(provider), stage.screen
+    screen.heading(f"{provider.title}: first sync, of everything since {stage.start:%B %Y}")
     with screen.working("making events"):
-        for first_week, last_week, share in PERIODS:
-            _add_events(outcome, stage, round(amounts.events * share), amounts.contacts, first_week, last_week)
-
-    screen.heading(f"{provider.title}: first sync: everything since {outcome.start:%B %Y}")
+        for (first_week, last_week, _), events in zip(PERIODS, _shared(amounts.events), strict=True):
+            _add_events(outcome, stage, events, amounts.contacts, first_week, last_week)
     first = _sync(outcome, stage)
     for stream, records in first.records.items():
         screen.line(f"{stream:16}{records:>8,} records")
     _check(outcome, stage)
-    again = _last_day(provider)
+    again = _read_again(provider)
 
-    screen.heading(f"{provider.title}: second sync: from where the first ended, after a week of new events")
+    screen.heading(f"{provider.title}: second sync, after a week of new events")
     new = _add_events(outcome, stage, amounts.new, amounts.contacts, WEEKS - 1, WEEKS)
     second = _sync(outcome, stage)
     for stream, records in second.records.items():
-        parts = f" = {new:,} new + {again[stream]:,} read again (lookback: a day)" if stream in again else ""
+        parts = f" = {new:,} new + {again[stream]}" if stream in again else ""
         screen.line(f"{stream:16}{records:>8,} records{parts}")
-        if stream in again and records != new + again[stream]:
-            _fail(outcome, stage, f"{stream}: {records:,} records were read instead of {new + again[stream]:,}")
+        if stream in again and records != new + again[stream].total:
+            _fail(outcome, stage, f"{stream}: {records:,} records were read instead of {new + again[stream].total:,}")
+    screen.line("again: the last day of the first sync, for events that come late", "dim")
+    if any(each.undated for each in again.values()):
+        screen.line("undated: events without a time, which come with each sync", "dim")
     _check(outcome, stage)
 
-    with open_warehouse(provider.name) as warehouse:
+    with open_warehouse() as warehouse:
         outcome.streams = [
-            StreamOutcome(stream, first.records[stream], second.records[stream], warehouse.rows(stream))
+            StreamOutcome(stream, first.records[stream], second.records[stream], warehouse.rows(provider, stream))
             for stream in first.records
         ]
+        trends = warehouse.type_trends(provider, stage.start, WEEKS)
+    screen.trends(f"{provider.title}: events by type", "type", trends, stage.start, WEEKS)
     return outcome
 
 
-def show(outcome: Outcome, screen: Screen) -> None:
-    """What a person wants to see of it."""
-    screen.heading(f"{outcome.provider.title}: rows")
-    screen.table(
-        ["stream", "first sync", "second sync", "in the table"],
-        [[one.stream, f"{one.first:,}", f"{one.second:,}", f"{one.rows:,}"] for one in outcome.streams],
-    )
-    with open_warehouse(outcome.provider.name) as warehouse:
-        trends = warehouse.trends(outcome.provider.streams[0], outcome.start, WEEKS)
-    screen.trends(outcome.provider.title, trends, outcome.start, WEEKS)
+def _shared(events: int) -> list[int]:
+    """The events of each period; what rounding leaves over is the last one's."""
+    *before, _ = [int(events * share) for _, _, share in PERIODS]
+    return [*before, events - sum(before)]
 
 
 def _add_events(outcome: Outcome, stage: Stage, events: int, contacts: int, first_week: int, last_week: int) -> int:
-    start = outcome.start + timedelta(weeks=first_week)
+    start = stage.start + timedelta(weeks=first_week)
     # A second short of the end: the next period begins there, and nothing may lie in the future.
-    end = outcome.start + timedelta(weeks=last_week, seconds=-1)
+    end = stage.start + timedelta(weeks=last_week, seconds=-1)
     return stage.control.add_events(
         outcome.provider.name, generate=events, contacts=contacts, start=_text(start), end=_text(end)
     )
@@ -115,7 +128,7 @@ def _sync(outcome: Outcome, stage: Stage) -> Sync:
     stage.control.clear_requests()
     config: Mapping[str, Any] = {
         "provider": dict(outcome.provider.connection(stage.url)),
-        "start_date": _text(outcome.start),
+        "start_date": _text(stage.start),
         "lookback_window": LOOKBACK,
     }
     with stage.screen.working("syncing with PyAirbyte into DuckDB", lambda: _served(stage.control)):
@@ -137,24 +150,31 @@ def _served(control: Control) -> str:
 
 def _check(outcome: Outcome, stage: Stage) -> None:
     """Compare the tables with the sandbox, event by event."""
-    expected = stage.control.event_ids(outcome.provider.name)
-    with open_warehouse(outcome.provider.name) as warehouse:
-        found = {stream: warehouse.ids(stream) for stream in outcome.provider.streams}
-    wrong = [text for stream, ids in found.items() for text in differences(stream, ids, expected)]
+    provider = outcome.provider
+    expected = stage.control.event_ids(provider.name)
+    outcome.events = len(expected)
+    with open_warehouse() as warehouse:
+        found = {stream: warehouse.events(provider, stream) for stream in provider.streams}
+    wrong = [text for stream, events in found.items() for text in differences(stream, events, expected)]
     for text in wrong:
         _fail(outcome, stage, text)
     if not wrong:
-        stage.screen.good(f"each table holds exactly the {len(expected):,} events of the sandbox, none of them twice")
+        stage.screen.good(f"{' and '.join(found)}: the sandbox's {len(expected):,} events, each once")
 
 
-def _last_day(provider: Provider) -> dict[str, int]:
-    """How many events of each stream the lookback covers."""
-    with open_warehouse(provider.name) as warehouse:
-        return {stream: warehouse.rows_of_last(LOOKBACK_IN_SQL, stream) for stream in provider.streams}
+def _read_again(provider: Provider) -> dict[str, Again]:
+    with open_warehouse() as warehouse:
+        return {
+            stream: Again(
+                warehouse.rows_of_last(LOOKBACK_IN_SQL, provider, stream),
+                warehouse.rows_without_time(provider, stream),
+            )
+            for stream in provider.streams
+        }
 
 
 def _fail(outcome: Outcome, stage: Stage, text: str) -> None:
-    outcome.failures.append(text)
+    outcome.failures.append(f"{outcome.provider.title}: {text}")
     stage.screen.bad(text)
 
 

@@ -60,9 +60,7 @@ def sync(executable: Path, config: Mapping[str, Any], schema: str) -> Sync:
 def _read(airbyte: ModuleType, executable: Path, config: Mapping[str, Any], schema: str) -> Mapping[str, int]:
     source = airbyte.get_source("source-events", config=dict(config), local_executable=executable)
     source.select_all_streams()
-    cache = airbyte.caches.DuckDBCache(
-        db_path=environment.DATABASE, schema_name=schema, cache_dir=environment.FOLDER / "cache"
-    )
+    cache = airbyte.caches.DuckDBCache(db_path=environment.DATABASE, schema_name=schema, cache_dir=environment.CACHE)
     with cache:
         result = source.read(cache, write_strategy="merge")
         # The public result has the total of all streams only.

@@ -193,6 +193,42 @@ def test_events_without_a_time_come_once_and_are_counted_in_a_warning(
     assert [line for line in output.logs if WARNING in line] == ["30 events have no time; their `createdAt` is null."]
 
 
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("old_installation", [False, True])
+@pytest.mark.parametrize("event_types", [[], [PURCHASE]])
+def test_an_event_without_a_time_that_is_added_after_a_sync_comes_with_the_next(
+    own: Sandbox, event_types: list[str], old_installation: bool, listed: bool
+) -> None:
+    other, quiet = customer_id(1), customer_id(2)
+    own.control.behaviour(PROVIDER, old_installation=old_installation)
+    own.control.add_events(PROVIDER, [event(1, None), event(2, "2024-01-10 12:00:00"), event(3, None, quiet)])
+    customers = [CUSTOMER, other, quiet] if listed else []
+    settings = config(own.url, end_date="2024-03-20T00:00:00Z", event_types=event_types, contact_ids=customers)
+    first = read(settings, *EVENT_STREAMS)
+    unwanted = event(4, None, other, event_type_id=COMPLAINT)
+    own.control.add_events(PROVIDER, [event(5, None), event(6, "2024-02-01 12:00:00", other), unwanted])
+    own.control.clear_requests()
+    second = read(settings, *EVENT_STREAMS, state=first.state)
+    expected = {event_id(number) for number in (1, 3, 5, 6, *([] if event_types else [4]))}
+    lookback = {event_id(2)}
+    for stream in EVENT_STREAMS:
+        assert first.ids(stream) == once(event_id(number) for number in (1, 2, 3))
+        assert second.ids(stream) == once(expected | lookback)
+    asked = [
+        (request["path"].split("/")[-2], request["query"].get("time_from"), request["query"]["time_to"])
+        for request in customer_requests(own.control)
+        if "offset" not in request["query"]
+    ]
+    windows = [(customer, "2024-01-09 11:59:59", "2024-03-20 01:00:01") for customer in (CUSTOMER, other, quiet)]
+    with_undated = [CUSTOMER, quiet] if event_types else [CUSTOMER, other, quiet]
+    apart = [] if old_installation else [(customer, None, "1902-01-01 00:00:00") for customer in with_undated]
+    assert sorted(asked, key=str) == sorted(windows + apart, key=str)
+    probes = [
+        request["query"] for request in feed_requests(own.control) if "1902" in request["query"].get("time_to", "")
+    ]
+    assert sum("offset" not in query for query in probes) == len(EVENT_STREAMS)
+
+
 def test_any_other_time_that_cannot_be_read_names_the_stream_and_the_event(own: Sandbox) -> None:
     own.control.add_events(PROVIDER, [event(1, "2024-02-30 00:00:00")])
     output = read(config(own.url), "org_events")

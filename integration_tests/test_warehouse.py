@@ -1,72 +1,22 @@
 """PyAirbyte loads the sandbox's events into real warehouses: each of them once, as they are, sync after sync."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from integration_tests.warehouse.postgres import Unavailable, running_postgres
+from integration_tests.warehouse.loading import KINDS, Warehouse, marks, running
 from sandbox.cloud4wi import CLIENT_KEY, CLIENT_SECRET, ORGANIZATION_ID
-from sandbox.process import Sandbox
+from sandbox.process import PROJECT, Sandbox
 
 PROVIDER = "cloud4wi"
 STREAMS = ("org_events", "contact_events")
-SCRIPTS = Path(__file__).resolve().parent / "warehouse"
-EXAMPLE = json.loads((SCRIPTS.parent.parent / "sandbox/cloud4wi/example.json").read_text())["events"]
-DEMO_PYTHON = os.environ.get("DEMO_PYTHON", "")
+EXAMPLE = json.loads((PROJECT / "sandbox/cloud4wi/example.json").read_text())["events"]
 NEW, LATE = 120, 9
 
-pytestmark = [
-    pytest.mark.warehouse,
-    pytest.mark.skipif(
-        not os.access(DEMO_PYTHON or "/", os.X_OK) or not Path(DEMO_PYTHON).is_file(),
-        reason="DEMO_PYTHON does not name the interpreter of an environment with PyAirbyte",
-    ),
-]
-
-
-@dataclass(frozen=True)
-class Warehouse:
-    """A warehouse as the scripts that PyAirbyte's interpreter runs know it, and a folder for their files."""
-
-    cache: dict[str, Any]
-    folder: Path
-
-    def sync(self, url: str) -> dict[str, int]:
-        config = self.folder / "config.json"
-        config.write_text(json.dumps(_config(url)))
-        return self._run(
-            "sync.py",
-            f"--config={config}",
-            f"--connector={Path(sys.executable).with_name('source-events')}",
-            f"--cache={json.dumps(self.cache)}",
-            f"--files={self.folder / 'files'}",
-            *STREAMS,
-        )
-
-    def query(self, sql: str) -> list[dict[str, Any]]:
-        return self._run("query.py", json.dumps(self.cache), sql)
-
-    def _run(self, script: str, *arguments: str) -> Any:
-        # Far from UTC, so that a time that is taken for a local one shows.
-        environment = {**os.environ, "TZ": "Asia/Kathmandu", "AIRBYTE_LOGGING_ROOT": str(self.folder / "logs")}
-        done = subprocess.run(
-            [DEMO_PYTHON, str(SCRIPTS / script), *arguments],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-5000:]
-        return json.loads(done.stdout.splitlines()[-1])
+pytestmark = marks
 
 
 @dataclass(frozen=True)
@@ -88,10 +38,10 @@ class Load:
     second: Step
 
 
-@pytest.fixture(scope="module", params=["duckdb", "postgres"])
+@pytest.fixture(scope="module", params=KINDS)
 def load(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
     with (
-        _warehouse(request.param, tmp_path_factory.mktemp(request.param)) as warehouse,
+        running(request.param, tmp_path_factory.mktemp(request.param)) as warehouse,
         Sandbox(events=800) as sandbox,
     ):
         first = _step(warehouse, sandbox)
@@ -123,11 +73,7 @@ def test_the_second_sync_reads_only_what_is_new_and_what_the_lookback_covers(loa
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_columns_have_the_types_that_the_schema_declares(warehouse: Warehouse, stream: str) -> None:
-    columns = warehouse.query(
-        "SELECT column_name, lower(data_type) AS data_type FROM information_schema.columns "
-        f"WHERE table_schema = 'airbyte_events' AND table_name = '{stream}'"
-    )
-    types = {column["column_name"]: column["data_type"] for column in columns}
+    types = warehouse.column_types("airbyte_events", stream)
     texts = {types[name] for name in ("id", "provider", "type", "organizationid", "contactid")}
     assert texts <= {"varchar", "character varying"}
     # PyAirbyte makes no column with a time zone, whatever a schema declares; what it writes there is UTC.
@@ -177,20 +123,8 @@ def test_the_published_example_arrives_unchanged(warehouse: Warehouse, stream: s
     }
 
 
-@contextmanager
-def _warehouse(kind: str, folder: Path) -> Iterator[Warehouse]:
-    if kind == "duckdb":
-        yield Warehouse({"db_path": str(folder / "events.duckdb")}, folder)
-        return
-    try:
-        with running_postgres() as cache:
-            yield Warehouse(cache, folder)
-    except Unavailable as reason:
-        pytest.skip(str(reason))
-
-
 def _step(warehouse: Warehouse, sandbox: Sandbox) -> Step:
-    records = warehouse.sync(sandbox.url)
+    (records,) = warehouse.sync({"config": _config(sandbox.url), "streams": STREAMS, "schema": "airbyte_events"})
     ids = {
         stream: [row["id"] for row in warehouse.query(f"SELECT id FROM airbyte_events.{stream}")] for stream in STREAMS
     }

@@ -102,8 +102,9 @@ class ContactRetriever(Retriever):
     ) -> Iterable[Record]:
         assert stream_slice is not None
         held: list[Page] = []
-        for contact, start in stream_slice.partition["contacts"].items():
-            for record in self.events.read_records(records_schema, self._slice_of(contact, start, stream_slice)):
+        contacts = stream_slice.partition["contacts"].items()
+        for part in (part for contact, start in contacts for part in self._slices_of(contact, start, stream_slice)):
+            for record in self.events.read_records(records_schema, part):
                 page = page_of(record.data) if isinstance(record, Record) else None
                 if page is not None and page.count >= ROWS_AT_ONCE:
                     yield self._record(page, stream_slice)
@@ -127,6 +128,10 @@ class ContactRetriever(Retriever):
     def _record(self, page: Page, batch: StreamSlice) -> Record:
         latest = page.latest or self.config["start_date"]
         return Record({PAGE: page, "createdAt": latest[:19] + "Z"}, self.name, batch)
+
+    def _slices_of(self, contact: str, start: str, batch: StreamSlice) -> Iterable[StreamSlice]:
+        """What is read of a contact: one slice, unless a system needs more."""
+        return [self._slice_of(contact, start, batch)]
 
     def _slice_of(self, contact: str, start: str, batch: StreamSlice) -> StreamSlice:
         return StreamSlice(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import InitVar, dataclass
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -37,6 +38,8 @@ ZERO_DATE = "0000-00-00"
 """What the API writes for a time that is not set."""
 BEFORE_ALL_EVENTS = "1902-01-01 00:00:00"
 """Before every event, also one that has the time 0 of some clock by mistake, and a year that any server can read."""
+NEVER = "0001-01-01T00:00:00Z"
+"""Both ends of a slice that has the events without a time and no others."""
 SECOND = timedelta(seconds=1)
 NEAR_A_CLOCK_CHANGE = timedelta(hours=26)
 """More than the largest change that a zone has ever made, which was a whole day."""
@@ -246,6 +249,20 @@ def _moment(time: str) -> datetime:
 
 
 @dataclass
+class Probe:
+    """What the answer to a request for events before 1902 tells beside the events without a time."""
+
+    ignored: bool = False
+    """Whether it has events from later times, too: the installation ignores the time filter."""
+    customers: set[str] = field(default_factory=set)
+    """Whose events without a time are."""
+
+    def see(self, time: str) -> None:
+        # A year later, because the bound is on the project's clock and this time is not.
+        self.ignored = self.ignored or time >= "1903"
+
+
+@dataclass
 class WindowRetriever(Retriever):
     """Reads a slice of the organisation's feed with the retriever `pages`, which sees `time_from` and `time_to`.
 
@@ -255,17 +272,34 @@ class WindowRetriever(Retriever):
     follow, and these have nothing left to do. The state cannot pass the first slice before that has come to its end.
     Should a later slice have been quicker to begin, it has claimed the time from its own start on, and an earlier one
     reads the rest for itself.
+
+    With `counts`, events without a time are counted when they are read. That is wrong for a feed that only tells which
+    customers there are.
     """
 
     config: Config
     parameters: InitVar[Mapping[str, Any]]
     pages: Retriever
+    counts: bool = True
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self._zone = zone_of(self.config)
         self._lock = threading.Lock()
-        self._filters: bool | None = None
+        self._probe: Probe | None = None
         self._claimed_from: str | None = None
+
+    def customers_to_ask(self) -> Collection[str]:
+        """The customers with events without a time, where the time filter keeps these out of all windows.
+
+        For a feed whose windows have been read, or will not be: the request is the same, and made once.
+        """
+        with self._lock:
+            if self._probe is None:
+                for record in self._undated({}):
+                    if page := page_of(record.data):
+                        page.take()
+            assert self._probe is not None
+            return () if self._probe.ignored else self._probe.customers
 
     def read_records(
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
@@ -284,24 +318,24 @@ class WindowRetriever(Retriever):
             # A check reads one row, and need not know what the installation can do.
             return [self._window(first, last, undated=True)]
         with self._lock:
-            undated = self._undated(schema) if self._filters is None else []
-            if self._filters:
-                return [*undated, self._window(first, last, undated=False)]
-            return self._claim(first)
+            undated = list(self._undated(schema)) if self._probe is None else []
+            assert self._probe is not None
+            if self._probe.ignored:
+                return self._claim(first)
+            return [*undated, self._window(first, last, undated=False)]
 
-    def _undated(self, schema: Mapping[str, Any]) -> list[Record]:
-        """The events without a time, if the installation filters by time; whether it does is known afterwards."""
-        never = "0001-01-01T00:00:00Z"
-        undated = _slice(never, never, time_from="", time_to=BEFORE_ALL_EVENTS, undated=True)
-        records = []
+    def _undated(self, schema: Mapping[str, Any]) -> Iterator[Record]:
+        """The events without a time; those of an installation that turns out to ignore the time filter are not all."""
+        probe = Probe()
+        undated = self._slice(NEVER, NEVER, time_from="", time_to=BEFORE_ALL_EVENTS, undated=True, probe=probe)
         for record in self.pages.read_records(schema, undated):
+            if probe.ignored:
+                break
             page = page_of(record.data) if isinstance(record, Record) else None
-            if page and page.kept < page.received:
-                self._filters = False
-                return []
-            records.append(record)
-        self._filters = True
-        return [record for record in records if isinstance(record, Record)]
+            if page and isinstance(record, Record):
+                probe.customers |= page.contacts
+                yield record
+        self._probe = probe
 
     def _claim(self, first: str) -> list[StreamSlice]:
         claimed, end = self._claimed_from, self.config["end_date"]
@@ -309,40 +343,52 @@ class WindowRetriever(Retriever):
             return []
         self._claimed_from = first
         last = earlier(claimed, SECOND) if claimed else end
-        return [_slice(first, last, time_from="", time_to="", undated=claimed is None)]
+        return [self._slice(first, last, time_from="", time_to="", undated=claimed is None)]
 
     def _window(self, first: str, last: str, *, undated: bool) -> StreamSlice:
         time_from, time_to = local_window(first, last, self._zone)
-        return _slice(first, last, time_from=time_from, time_to=time_to, undated=undated)
+        return self._slice(first, last, time_from=time_from, time_to=time_to, undated=undated)
 
-
-def _slice(first: str, last: str, **extra: Any) -> StreamSlice:
-    return StreamSlice(partition={}, cursor_slice={"start_time": first, "end_time": last}, extra_fields=extra)
+    def _slice(self, first: str, last: str, **extra: Any) -> StreamSlice:
+        return StreamSlice(
+            partition={},
+            cursor_slice={"start_time": first, "end_time": last},
+            extra_fields={**extra, "counts": self.counts},
+        )
 
 
 @dataclass
 class CustomerRetriever(FeedContactRetriever):
     """Reads customers, each in one window; from the start date on, it has no beginning.
 
-    So it finds the customer's events without a time, too, which no window has.
+    So it finds the customer's events without a time, too, which no other window has. A customer that is read from later
+    on and has such events, as the feed tells, is asked for them apart.
     """
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         super().__post_init__(parameters)
         self._zone = zone_of(self.config)
         # Not in the manifest, because the CDK can make a retriever within a custom one, but not within two.
-        self.feed = WindowRetriever(config=self.config, parameters=parameters, pages=self.feed)
+        self._windows = WindowRetriever(config=self.config, parameters=parameters, pages=self.feed, counts=False)
+        self.feed = self._windows
 
-    def _slice_of(self, contact: str, start: str, batch: StreamSlice) -> StreamSlice:
+    def _slices_of(self, contact: str, start: str, batch: StreamSlice) -> Iterable[StreamSlice]:
         time_from, time_to = local_window(start, batch["end_time"], self._zone)
+        window = functools.partial(self._slice, contact, start, batch["end_time"], time_to=time_to)
+        if start == self.config["start_date"]:
+            return [window(time_from="")]
+        if contact not in self._windows.customers_to_ask():
+            return [window(time_from=time_from)]
+        apart = self._slice(contact, NEVER, NEVER, time_from="", time_to=BEFORE_ALL_EVENTS)
+        # An installation may filter the feed, but not yet the customers' events; so they are taken from one answer.
+        return [window(time_from=time_from, undated=False), apart]
+
+    @staticmethod
+    def _slice(contact: str, first: str, last: str, **extra: Any) -> StreamSlice:
         return StreamSlice(
             partition={"contactId": contact},
-            cursor_slice={"start_time": start, "end_time": batch["end_time"]},
-            extra_fields={
-                "contact_path": quote(contact, safe=""),
-                "time_from": "" if start == self.config["start_date"] else time_from,
-                "time_to": time_to,
-            },
+            cursor_slice={"start_time": first, "end_time": last},
+            extra_fields={"contact_path": quote(contact, safe=""), **extra},
         )
 
 
@@ -360,14 +406,19 @@ class WindowFilter(EventFilter):
     def wanted(self, stream_slice: StreamSlice) -> Callable[[Envelope], bool]:
         dated = super().wanted(stream_slice)
         undated = stream_slice.extra_fields.get("undated", True)
+        counts = stream_slice.extra_fields.get("counts", True)
+        probe: Probe | None = stream_slice.extra_fields.get("probe")
         seen = connection_of(self.config).undated
 
         def wanted(envelope: Envelope) -> bool:
             if envelope.createdAt is not None:
+                if probe:
+                    probe.see(envelope.createdAt)
                 return dated(envelope)
             if not undated or not dated(envelope):
                 return False
-            seen.add(envelope.id)
+            if counts:
+                seen.add(envelope.id)
             return True
 
         return wanted
