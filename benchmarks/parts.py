@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks import programs
+from benchmarks.carecloud import check as check_property_records
+from benchmarks.carecloud import property_records
 from benchmarks.completeness import READERS, check_numbers
 from benchmarks.cost import Cost, measure, median
 from benchmarks.programs import Program, Task
@@ -194,7 +198,7 @@ def contacts(scale: Scale) -> list[Row]:
             entries = []
             for program, share in (
                 (programs.connector(), 1.0),
-                (programs.stock(), 0.1),
+                (programs.stock(), 0.1 * scale.slow),
                 (programs.limit("contacts"), 0.5),
             ):
                 number = max(int(scale.contacts * share), 1)
@@ -233,10 +237,37 @@ def startup(scale: Scale) -> list[Row]:
     return rows
 
 
+def carecloud(scale: Scale) -> list[Row]:
+    """Events with their property records, 1,000 events a page; the stock source leaves them in their events."""
+    data: dict[str, Any] = {"contacts": CONTACTS, "start": START, "end": END, "no_example": True}
+    with Sandbox(events=scale.carecloud, **data) as sandbox, Sandbox(events=0, **data) as empty:
+        task = Task(sandbox.url, START, END, "property_records", provider="carecloud")
+        with tempfile.TemporaryDirectory() as folder:
+            config = json.loads(Path(programs.write_files(task, Path(folder))["peer"]).read_text(encoding="utf-8"))
+        expected = frozenset(record["property_record_id"] for record in property_records(config))
+        compared = (
+            programs.connector(),
+            programs.stock(manifest="stock_carecloud.yaml"),
+            programs.carecloud_limit(),
+        )
+        entries = [
+            Entry(
+                program,
+                task,
+                replace(task, url=empty.url),
+                len(expected),
+                lambda output: check_property_records(output, expected),
+            )
+            for program in compared
+        ]
+        return compare("carecloud", entries, scale.rounds, sandbox)
+
+
 PARTS: dict[str, Callable[[Scale], list[Row]]] = {
     "startup": startup,
     "read": read,
     "pages": pages,
     "memory": memory,
     "contacts": contacts,
+    "carecloud": carecloud,
 }

@@ -94,6 +94,10 @@ def limit(kind: str) -> Program:
     return Program(names[kind], (*LIMIT, kind, "{peer}"), form=None if kind == "download" else "airbyte")
 
 
+def carecloud_limit() -> Program:
+    return Program("limit: decode and encode", (sys.executable, "-m", "benchmarks.carecloud", "{peer}"))
+
+
 def renamed(program: Program, name: str) -> Program:
     return replace(program, name=name)
 
