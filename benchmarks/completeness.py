@@ -11,6 +11,8 @@ from msgspec import Struct
 
 from sandbox.cloud4wi.streamed import number_of
 
+GZIP = b"\x1f\x8b"
+
 
 class Incomplete(RuntimeError):
     """Events are missing, repeated or unknown."""
@@ -50,7 +52,9 @@ def dlt(folder: Path) -> Iterator[str]:
     """The rows of the table `org_events` in dlt's files; the extracted ones hold a list of rows a line, packed."""
     decode = msgspec.json.Decoder(_Row | list[_Row]).decode
     for path in sorted(folder.rglob("*org_events*jsonl*")):
-        with gzip.open(path) if path.read_bytes()[:2] == b"\x1f\x8b" else path.open("rb") as file:
+        with path.open("rb") as file:
+            packed = file.read(2) == GZIP
+        with gzip.open(path) if packed else path.open("rb") as file:
             for found in map(decode, file):
                 yield from (row.id for row in (found if isinstance(found, list) else [found]))
 

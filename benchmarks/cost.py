@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MEASURED = Path(__file__).with_name("measured.py")
-TIME_LIMIT = 1800
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,7 @@ def measure(command: Sequence[str], output: Path = Path(os.devnull), *, until_fi
         launcher = [sys.executable, "-I", "-S", str(MEASURED), str(result), str(output), mode]
         # Each of the peers would report its use to its makers.
         quiet = {"DO_NOT_TRACK": "1", "RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "CRITICAL"}
-        subprocess.run(
-            [*launcher, *command], stderr=errors, env={**os.environ, **quiet}, timeout=TIME_LIMIT, check=True
-        )
+        subprocess.run([*launcher, *command], stderr=errors, env={**os.environ, **quiet}, check=True)
         found = json.loads(result.read_text(encoding="utf-8"))
         if found.pop("status"):
             errors.seek(0)

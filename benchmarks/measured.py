@@ -6,12 +6,15 @@ or `first` to end the program at its first record.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 RECORD = b'"type":"RECORD"'
+TIME_LIMIT = 1800
+"""Seconds after which a program is ended."""
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -34,6 +37,8 @@ def main(result: str, output: str, mode: str, command: list[str]) -> None:
     with Path(output).open("wb") as file:
         began = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.PIPE if mode == "first" else file)
+        signal.signal(signal.SIGALRM, lambda *_: process.kill())
+        signal.alarm(TIME_LIMIT)
         found = until_first_record(process) if mode == "first" else {}
         if found:
             process.kill()

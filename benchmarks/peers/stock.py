@@ -6,10 +6,14 @@ The manifests lie beside this file.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from airbyte_cdk.entrypoint import AirbyteEntrypoint, launch
 from airbyte_cdk.sources.declarative.yaml_declarative_source import YamlDeclarativeSource
+
+Content = TypeVar("Content")
 
 
 def main(manifest: str, arguments: list[str]) -> None:
@@ -22,7 +26,9 @@ def main(manifest: str, arguments: list[str]) -> None:
     launch(source, arguments)
 
 
-def _read(arguments, extract, read):  # type: ignore[no-untyped-def]
+def _read(
+    arguments: list[str], extract: Callable[[list[str]], str | None], read: Callable[[str], Content]
+) -> Content | None:
     path = extract(arguments)
     return read(path) if path else None
 
