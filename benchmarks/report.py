@@ -163,7 +163,7 @@ def as_markdown(rows: Sequence[Row], about: Mapping[str, Any]) -> str:
         "",
         f"{about['date']}; {machine['cores']} cores, {machine['processor']}, Python {machine['python']}; {versions}.",
         "",
-        f"Medians of interleaved rounds ({about['scale']['rounds']}); only ratios within one run mean anything. "
+        f"Medians of up to {about['scale']['rounds']} interleaved rounds; only ratios within one run mean anything. "
         "CPU is user and system time of the process; start-up is the same command on an account without events (with "
         "one contact), and is taken off the figures per million and per second. Slow programs get less of the work, as "
         "the number of records says. What each program wrote was compared with what the sandbox serves, event by event."
