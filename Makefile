@@ -7,6 +7,8 @@ PYTHON ?= $(shell for candidate in python3 python3.12 python3.11; do \
 VENV := .venv
 # PyAirbyte is large and must not decide the versions that the connector is tested with.
 DEMO_VENV := .venv-demo
+# The tools that the benchmark compares with want other versions of the same packages.
+BENCH_VENV := .venv-bench
 
 # PyAirbyte looks the connector up in the public registry otherwise.
 export AIRBYTE_OFFLINE_MODE := 1
@@ -14,7 +16,7 @@ export DO_NOT_TRACK := 1
 export DEMO_PYTHON := $(CURDIR)/$(DEMO_VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit bench image-test clean
+.PHONY: help demo test lint unit bench bench-quick bench-growth image-test clean
 
 help: ## list the targets
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -33,14 +35,20 @@ lint: $(VENV)/installed ## ruff and mypy
 unit: $(VENV)/installed ## the unit tests
 	$(VENV)/bin/pytest unit_tests
 
-bench: $(VENV)/installed ## measure speed and memory
+bench: $(VENV)/installed $(BENCH_VENV)/installed ## measure speed and memory beside other tools: half an hour
 	$(VENV)/bin/python -m benchmarks
+
+bench-quick: $(VENV)/installed $(BENCH_VENV)/installed ## the same with a tenth of the work: three minutes
+	$(VENV)/bin/python -m benchmarks --quick
+
+bench-growth: $(VENV)/installed $(BENCH_VENV)/installed ## how time, memory and state grow with events and contacts
+	$(VENV)/bin/python -m benchmarks.growth
 
 image-test: $(VENV)/installed ## build the container image and test it
 	$(VENV)/bin/pytest -m image integration_tests
 
 clean: ## remove the environments and everything that was built
-	rm -rf $(VENV) $(DEMO_VENV) .demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) .demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/installed: setup.py
@@ -57,6 +65,12 @@ $(DEMO_VENV)/installed: $(VENV)/installed
 		named = (line.partition(';') for line in requires('airbyte-source-events')); \
 		print(*(name for name, _, marker in named if 'demo' in marker), sep='\n')" > $(DEMO_VENV)/requirements.txt
 	@$(DEMO_VENV)/bin/python -m pip install -qq --disable-pip-version-check -r $(DEMO_VENV)/requirements.txt
+	@touch $@
+
+$(BENCH_VENV)/installed: benchmarks/requirements.txt
+	$(call environment,$(BENCH_VENV))
+	@echo "Installing the tools to compare with into $(BENCH_VENV): one to two minutes ..."
+	@$(BENCH_VENV)/bin/python -m pip install -qq --disable-pip-version-check -r benchmarks/requirements.txt
 	@touch $@
 
 define environment

@@ -1,36 +1,80 @@
-"""Whether a read brought every event of the sandbox exactly once: `python -m benchmarks.completeness FILE URL`."""
+"""Whether a program's output holds exactly the expected events, each of them once."""
 
 from __future__ import annotations
 
-import sys
+import gzip
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
-from sandbox.process import Control
+from sandbox.cloud4wi.streamed import number_of
+
+GZIP = b"\x1f\x8b"
 
 
-class _Data(msgspec.Struct):
+class Incomplete(RuntimeError):
+    """Events are missing, repeated or unknown."""
+
+
+class _Row(Struct):
     id: str
 
 
-class _Record(msgspec.Struct):
-    data: _Data
+class _AirbyteRecord(Struct):
+    data: _Row
 
 
-class _Message(msgspec.Struct):
+class _AirbyteMessage(Struct):
     type: str
-    record: _Record | None = None
+    record: _AirbyteRecord | None = None
 
 
-def ids(output: Path) -> list[str]:
-    decode = msgspec.json.Decoder(_Message).decode
+class _SingerMessage(Struct):
+    type: str
+    record: _Row | None = None
+
+
+def airbyte(output: Path) -> Iterator[str]:
+    decode = msgspec.json.Decoder(_AirbyteMessage).decode
     with output.open("rb") as file:
-        return [message.record.data.id for message in map(decode, file) if message.record]
+        yield from (message.record.data.id for message in map(decode, file) if message.record)
 
 
-if __name__ == "__main__":
-    read, expected = ids(Path(sys.argv[1])), set(Control(sys.argv[2]).event_ids("cloud4wi"))
-    if len(read) != len(expected) or set(read) != expected:
-        sys.exit(f"{len(read)} records with {len(set(read))} ids were read; there are {len(expected)} events.")
-    print(f"All {len(read):,} events were read, each of them once.", flush=True)
+def singer(output: Path) -> Iterator[str]:
+    decode = msgspec.json.Decoder(_SingerMessage).decode
+    with output.open("rb") as file:
+        yield from (message.record.id for message in map(decode, file) if message.record)
+
+
+def dlt(folder: Path) -> Iterator[str]:
+    """The rows of the table `org_events` in dlt's files; the extracted ones hold a list of rows a line, packed."""
+    decode = msgspec.json.Decoder(_Row | list[_Row]).decode
+    for path in sorted(folder.rglob("*org_events*jsonl*")):
+        with path.open("rb") as file:
+            packed = file.read(2) == GZIP
+        with gzip.open(path) if packed else path.open("rb") as file:
+            for found in map(decode, file):
+                yield from (row.id for row in (found if isinstance(found, list) else [found]))
+
+
+READERS: dict[str, Callable[[Path], Iterator[str]]] = {"airbyte": airbyte, "singer": singer, "dlt": dlt}
+
+
+def check_numbers(ids: Iterable[str], expected: Sequence[int]) -> None:
+    """Compare streamed events by their numbers, one byte each.
+
+    :raises Incomplete: if an expected event is missing or repeated, or an unexpected one is there
+    """
+    seen = bytearray(max(expected, default=-1) + 1)
+    read = 0
+    for event_id in ids:
+        number = number_of(event_id)
+        if number >= len(seen) or seen[number]:
+            raise Incomplete(f"{event_id} was read twice, or not asked for.")
+        seen[number] = 1
+        read += 1
+    missing = sum(1 for number in expected if not seen[number])
+    if missing or read != len(expected):
+        raise Incomplete(f"{read} records were read; {missing} of the {len(expected)} expected ones are missing.")

@@ -1,19 +1,23 @@
-"""What the same pages cost at least, in one thread and over the same HTTP client, without any framework.
+"""What the same answers cost at least, in one thread and over the same HTTP client, without any framework.
 
-`python -m benchmarks.limits download|splice|decode URL` follows one scroll over all events of the sandbox.
+`python -m benchmarks.limits download|splice|decode CONFIG` follows one scroll over all events;
+`python -m benchmarks.limits contacts CONFIG` asks for each contact, with `num_workers` threads.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import orjson
 import requests
 from msgspec import Raw, Struct
-
-from sandbox.cloud4wi import CLIENT_KEY, CLIENT_SECRET, ORGANIZATION_ID
 
 
 class _Page(Struct):
@@ -39,21 +43,46 @@ _decode_page = msgspec.json.Decoder(_Page).decode
 _decode_item = msgspec.json.Decoder(_Item).decode
 
 
-def pages(url: str) -> Iterator[bytes]:
-    """The bodies of all pages."""
+def logged_in(config: dict[str, Any]) -> requests.Session:
     session = requests.Session()
-    credentials = {"clientKey": CLIENT_KEY, "clientSecret": CLIENT_SECRET}
-    token = session.post(f"{url}/v1/sts/login/services", json=credentials, timeout=10).json()["token"]
+    pair = {"clientKey": config["client_key"], "clientSecret": config["client_secret"]}
+    token = session.post(f"{config['url']}/v1/sts/login/services", json=pair, timeout=10).json()["token"]
     session.headers["Authorization"] = f"Bearer {token}"
+    return session
+
+
+def pages(config: dict[str, Any]) -> Iterator[bytes]:
+    """The bodies of all pages."""
+    session = logged_in(config)
     parameters = {"size": "10000", "sortBy": "utcTime", "enableScroll": "true"}
+    parameters |= {"dateStart": config["start_date"], "dateEnd": config["end_date"]}
     while True:
-        address = f"{url}/v1/organizations/{ORGANIZATION_ID}/events"
+        address = f"{config['url']}/v1/organizations/{config['organization_id']}/events"
         with session.get(address, params=parameters, stream=True, timeout=60) as response:
             body = response.raw.read(decode_content=True)
         if b'"events":[]' in body[:400]:
             return
         yield body
         parameters["scrollId"] = body[-300:].rpartition(b'"scrollId":"')[2].partition(b'"')[0].decode()
+
+
+def contact_pages(config: dict[str, Any]) -> Iterator[bytes]:
+    """The bodies of the contacts' answers; each thread keeps its own connection."""
+    own = threading.local()
+    token = logged_in(config).headers["Authorization"]
+
+    def body_of(contact: str) -> bytes:
+        if not hasattr(own, "session"):
+            own.session = requests.Session()
+            own.session.headers["Authorization"] = token
+        address = f"{config['url']}/v1/organizations/{config['organization_id']}/customers/{contact}/events"
+        parameters = {"size": "10000", "sortBy": "utcTime"}
+        parameters |= {"dateStart": config["start_date"], "dateEnd": config["end_date"]}
+        content: bytes = own.session.get(address, params=parameters, timeout=60).content
+        return content
+
+    with ThreadPoolExecutor(config["num_workers"]) as pool:
+        yield from pool.map(body_of, config["contact_ids"])
 
 
 def download(body: bytes) -> None:
@@ -67,7 +96,7 @@ def splice(body: bytes) -> None:
         item = _decode_item(raw)
         write(
             b'{"type":"RECORD","record":{"stream":"org_events","data":%b,"id":"%b","type":"%b","createdAt":"%b",'
-            b'"contactId":"%b"}}\n'
+            b'"contactId":"%b"}}}\n'
             % (
                 bytes(raw)[:-1],
                 item.event.id.encode(),
@@ -90,6 +119,12 @@ def decode(body: bytes) -> None:
 LIMITS: dict[str, Callable[[bytes], None]] = {"download": download, "splice": splice, "decode": decode}
 
 
+def main(limit: str, config_file: str) -> None:
+    config = json.loads(Path(config_file).read_text(encoding="utf-8"))
+    bodies, treat = (contact_pages(config), splice) if limit == "contacts" else (pages(config), LIMITS[limit])
+    for body in bodies:
+        treat(body)
+
+
 if __name__ == "__main__":
-    for page in pages(sys.argv[2]):
-        LIMITS[sys.argv[1]](page)
+    main(*sys.argv[1:])

@@ -17,6 +17,7 @@ def main() -> int:
         start=arguments.start,
         end=arguments.end,
         example=not arguments.no_example,
+        streamed=arguments.streamed,
     )
     try:
         asyncio.run(serve(arguments.port, options, Lifetime(arguments.idle_timeout, arguments.parent)))
@@ -36,6 +37,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", default=default.start, help="time of the first events (%(default)s)")
     parser.add_argument("--end", default=default.end, help="time of the last events (%(default)s)")
     parser.add_argument("--no-example", action="store_true", help="leave the published example events out")
+    parser.add_argument(
+        "--streamed",
+        type=int,
+        default=default.streamed,
+        metavar="N",
+        help="instead, N events that are made while they are read and held nowhere (Cloud4Wi only)",
+    )
     parser.add_argument("--idle-timeout", type=float, default=1800, help="stop after so many idle seconds")
     parser.add_argument("--parent", type=int, help="stop when the process with this id is gone")
     return parser

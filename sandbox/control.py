@@ -12,6 +12,7 @@ from sandbox.request_log import RequestLog
 
 ENDPOINTS = (
     Endpoint("GET", "/control/requests", "all API requests in order, and the most that were in flight at once"),
+    Endpoint("GET", "/control/requests/count", "how many there were, and how many rows they carried"),
     Endpoint("DELETE", "/control/requests", "forget them"),
     Endpoint("GET", "/control/faults", "the active faults and how often each has matched and fired"),
     Endpoint("POST", "/control/faults", "add a fault"),
@@ -39,6 +40,7 @@ class Control:
     def routes(self) -> list[web.RouteDef]:
         handlers: tuple[Respond, ...] = (
             self._requests,
+            self._count_requests,
             self._clear_requests,
             self._list_faults,
             self._add_fault,
@@ -58,6 +60,9 @@ class Control:
 
     async def _requests(self, request: web.Request) -> web.Response:
         return web.json_response(self._log.as_json())
+
+    async def _count_requests(self, request: web.Request) -> web.Response:
+        return web.json_response(self._log.counts())
 
     async def _clear_requests(self, request: web.Request) -> web.Response:
         self._log.clear()

@@ -99,6 +99,11 @@ class Control:
         entries: list[dict[str, Any]] = self._send("GET", "requests")["requests"]
         return entries
 
+    def counts(self) -> dict[str, int]:
+        """The numbers of `requests`, of `rows` in their answers, and the `max_in_flight`."""
+        counts: dict[str, int] = self._send("GET", "requests/count")
+        return counts
+
     def max_in_flight(self) -> int:
         """The most API requests that were in flight at once."""
         return int(self._send("GET", "requests")["max_in_flight"])

@@ -24,7 +24,7 @@ class InvalidControlRequest(ValueError):
 
 @dataclass(frozen=True)
 class Options:
-    """The data set to serve: as given on the command line."""
+    """The data set to serve: as given on the command line. Providers that cannot stream ignore `streamed`."""
 
     events: int = 1000
     contacts: int = 50
@@ -32,6 +32,7 @@ class Options:
     start: str = "2024-01-01T00:00:00Z"
     end: str = "2024-03-01T00:00:00Z"
     example: bool = True
+    streamed: int = 0
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from sandbox.cloud4wi.parameters import (
 from sandbox.cloud4wi.rendering import announced, envelope, indented, shuffled
 from sandbox.cloud4wi.scrolls import Scroll, Scrolls
 from sandbox.cloud4wi.sessions import Sessions, bearer
+from sandbox.cloud4wi.streamed import StreamedFeed
 from sandbox.provider import ROWS, Description, Options, Provider
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -45,10 +46,8 @@ class Cloud4Wi:
         self._options = options
         self._sessions = Sessions()
         self._scrolls = Scrolls()
-        generated = generate(options.events, options.contacts, options.seed, options.start, options.end)
-        events = chain(example_events() if options.example else (), generated)
-        self._organization = Organization(events, options.contacts)
-        self._organizations = {ORGANIZATION_ID: self._organization, EMPTY_ORGANIZATION_ID: Organization()}
+        self._organization = Organization(_feed(options), options.contacts)
+        self._organizations = {ORGANIZATION_ID: self._organization, EMPTY_ORGANIZATION_ID: Organization(Feed())}
 
     def routes(self) -> list[web.RouteDef]:
         organization = "/v1/organizations/{cid}"
@@ -174,14 +173,15 @@ class Cloud4Wi:
             return ends[self.behaviour.scroll_end]
         return {"scrollId": self._scrolls.renew(scroll)}
 
-    def _single_page(self, request: web.Request, feed: Feed, positions: Sequence[int]) -> web.Response:
+    def _single_page(self, request: web.Request, feed: Feed | StreamedFeed, positions: Sequence[int]) -> web.Response:
         return self._page(request, feed, positions, {**announced(len(positions), self.behaviour)})
 
-    def _page(self, request: web.Request, feed: Feed, positions: Sequence[int], fields: dict[str, Any]) -> web.Response:
+    def _page(
+        self, request: web.Request, feed: Feed | StreamedFeed, positions: Sequence[int], fields: dict[str, Any]
+    ) -> web.Response:
         request[ROWS] = len(positions)
-        texts = feed.texts
         order = shuffled(positions) if self.behaviour.shuffle else positions
-        page = envelope([texts[position] for position in order], fields, self.behaviour)
+        page = envelope(feed.rendered(order), fields, self.behaviour)
         compressed = self.behaviour.gzip and "gzip" in request.headers.get("Accept-Encoding", "")
         if not compressed and not self.behaviour.pretty:
             return web.Response(body=page)
@@ -194,6 +194,13 @@ class Cloud4Wi:
     def _page_size(self, parameters: Parameters) -> int:
         cap = self.behaviour.page_cap
         return parameters.size if cap is None else min(parameters.size, cap)
+
+
+def _feed(options: Options) -> Feed | StreamedFeed:
+    if options.streamed:
+        return StreamedFeed(options)
+    generated = generate(options.events, options.contacts, options.seed, options.start, options.end)
+    return Feed(chain(example_events() if options.example else (), generated))
 
 
 def _answering(handler: Respond) -> Respond:

@@ -9,6 +9,7 @@ from sandbox.cloud4wi import (
     UNSCOPED_CLIENT_SECRET,
 )
 from sandbox.cloud4wi.feed import Feed
+from sandbox.cloud4wi.streamed import StreamedFeed
 from sandbox.cloud4wi.times import SECOND, format_time
 from sandbox.provider import Description, Endpoint
 
@@ -20,7 +21,7 @@ ENDPOINTS = (
 )
 
 
-def describe(url: str, feed: Feed, contacts: int) -> Description:
+def describe(url: str, feed: Feed | StreamedFeed, contacts: int) -> Description:
     times = feed.time_range()
     first, last = (format_time(time // SECOND) for time in times) if times else ("none", "none")
     return Description(

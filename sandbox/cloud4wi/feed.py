@@ -62,6 +62,22 @@ class Feed:
             raise ValueError(f"event ids must be new and unique; {sorted(repeated)[:10] or 'some of these'} are not")
         return Feed(added, earlier=self)
 
+    def contacts(self) -> set[str]:
+        return set(self.by_contact)
+
+    def has_contact(self, contact: str) -> bool:
+        return contact in self.by_contact
+
+    def ids_of(self, contact: str | None) -> Sequence[str]:
+        if contact is None:
+            return self.ids
+        return [self.ids[position] for position in self.by_contact.get(contact, ())]
+
+    def rendered(self, positions: Iterable[int]) -> list[bytes]:
+        """The JSON texts of the events at these positions."""
+        texts = self.texts
+        return [texts[position] for position in positions]
+
     def time_range(self) -> tuple[int, int] | None:
         return (self._created[0], self._created[-1]) if self.texts else None
 

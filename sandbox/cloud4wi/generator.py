@@ -88,7 +88,7 @@ def contact_id(number: int) -> str:
 def _row(form: Form, draw: Draw, contact: str) -> Row:
     event_id = f"{draw.random.getrandbits(128):032x}{form.suffix}"
     timezone = PLACES[draw.place].timezone
-    local = draw.created + _offset(timezone, draw.created)
+    local = draw.created + utc_offset(timezone, draw.created)
     event = (
         f'{form.organization}"customerId":"{contact}",'
         f'"event":{{"type":"{form.type}","id":"{event_id}"{form.event(draw)}}}'
@@ -104,7 +104,8 @@ def _row(form: Form, draw: Draw, contact: str) -> Row:
 _offsets: dict[tuple[str, int], int] = {}
 
 
-def _offset(timezone: str, moment: int) -> int:
+def utc_offset(timezone: str, moment: int) -> int:
+    """Seconds from UTC to the local time of a moment in seconds."""
     key = timezone, moment // HALF_HOUR
     offset = _offsets.get(key)
     if offset is None:
@@ -176,7 +177,7 @@ def _geo_arriving(draw: Draw) -> str:
 def _stay(draw: Draw, seconds: int) -> str:
     timezone = PLACES[draw.place].timezone
     start = draw.created - seconds
-    local = start + _offset(timezone, start)
+    local = start + utc_offset(timezone, start)
     return f'"startAt":"{format_time(start)}","startAtLocal":"{format_time(local)}","timezone":"{timezone}"'
 
 

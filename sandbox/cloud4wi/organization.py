@@ -1,12 +1,13 @@
 """An organisation's events and contacts, and how tests add to them."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 from sandbox.cloud4wi.feed import Feed, Row, row_from
 from sandbox.cloud4wi.generator import contact_id, generate
+from sandbox.cloud4wi.streamed import StreamedFeed
 from sandbox.cloud4wi.times import parse_time
 from sandbox.provider import InvalidControlRequest, Options
 
@@ -14,16 +15,16 @@ from sandbox.provider import InvalidControlRequest, Options
 class Organization:
     """The feed as it is now, and the contacts: those generated, with or without events, and those in the feed."""
 
-    def __init__(self, rows: Iterable[Row] = (), contacts: int = 0) -> None:
-        self.feed = Feed(rows)
+    def __init__(self, feed: Feed | StreamedFeed, contacts: int = 0) -> None:
+        self.feed = feed
         self._generated_contacts = _contact_ids(contacts)
         self._deleted: set[str] = set()
 
     def contacts(self) -> set[str]:
-        return (self._generated_contacts | set(self.feed.by_contact)) - self._deleted
+        return (self._generated_contacts | self.feed.contacts()) - self._deleted
 
     def has_contact(self, contact: str) -> bool:
-        known = contact in self._generated_contacts or contact in self.feed.by_contact
+        known = contact in self._generated_contacts or self.feed.has_contact(contact)
         return known and contact not in self._deleted
 
     def delete_contact(self, contact: str) -> bool:
@@ -37,9 +38,7 @@ class Organization:
         self._deleted.clear()
 
     def event_ids(self, contact: str | None) -> Sequence[str]:
-        if contact is None:
-            return self.feed.ids
-        return [self.feed.ids[position] for position in self.feed.by_contact.get(contact, ())]
+        return self.feed.ids_of(contact)
 
     def add(self, request: Mapping[str, Any], default: Options) -> int:
         """Add events given in full or generated; the options say what a request leaves out."""

@@ -10,6 +10,7 @@ from itertools import takewhile
 from sandbox.cloud4wi.errors import Refusal, invalid
 from sandbox.cloud4wi.feed import Feed
 from sandbox.cloud4wi.parameters import Parameters
+from sandbox.cloud4wi.streamed import StreamedFeed
 
 KEY_LENGTH = 32
 
@@ -20,7 +21,7 @@ class Scroll:
 
     organization: str
     parameters: Parameters
-    feed: Feed
+    feed: Feed | StreamedFeed
     positions: Sequence[int]
     served: int = 0
     token: str = ""
