@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import json
 import sys
 
@@ -19,20 +17,9 @@ def run() -> None:
 
         print(json.dumps({"type": "SPEC", "spec": specification()}), flush=True)
         return
-    prepare_import()
+    from source_events.imports import prepare_imports
+
+    prepare_imports()
     from source_events.entrypoint import launch
 
     launch(arguments)
-
-
-def prepare_import() -> None:
-    """Halve the import of the CDK, which is most of what a short command does.
-
-    The library behind its models looks for descriptions of their fields in their source code, for JSON schemas that
-    nobody asks it for. And of what an import makes nothing is garbage.
-    """
-    gc.disable()
-    with contextlib.suppress(ImportError):
-        import attributes_doc
-
-        attributes_doc.get_attributes_doc = lambda cls: {}

@@ -55,7 +55,7 @@ def test_other_commands_are_for_the_entry_point(monkeypatch):
     launched = []
     monkeypatch.setattr(entrypoint, "launch", launched.append)
     # It changes settings of the process.
-    monkeypatch.setattr("source_events.run.prepare_import", lambda: None)
+    monkeypatch.setattr("source_events.imports.prepare_imports", lambda: None)
     monkeypatch.setattr(sys, "argv", ["source-events", "check", "--config", "c.json"])
     run()
     assert launched == [["check", "--config", "c.json"]]
