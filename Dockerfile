@@ -23,8 +23,8 @@ RUN mkdir -p /usr/local/share/source-events && python -c "import runpy, sys; \
     runpy.run_module('cyclonedx_py', run_name='__main__')" \
     && python -c "import runpy, sys; \
     sys.path.append('/opt/inventory'); \
-    sys.argv = ['pip-licenses', '--python=' + sys.executable, '--with-system', '--from=mixed', '--with-urls', \
-        '--format=markdown', '--output-file=/usr/local/share/source-events/licences.md']; \
+    sys.argv = ['pip-licenses', '--python=python', '--with-system', '--from=mixed', '--with-urls', '--format=json', \
+        '--output-file=/usr/local/share/source-events/licences.json']; \
     runpy.run_module('piplicenses', run_name='__main__')"
 # The connector's user cannot write compiled files, and without them each command starts half as fast.
 RUN python -c "import compileall, sysconfig; \
