@@ -20,6 +20,7 @@ from integration_tests.documentation.pages import IMAGE, PROJECT, Page, addresse
 from sandbox.process import Sandbox
 from source_events import providers
 from source_events.configuration import validate
+from source_events.specification import specification
 
 PAGES = pages()
 EXAMPLES = PROJECT / "examples"
@@ -196,6 +197,28 @@ def test_every_stream_is_described_on_its_page(provider: str) -> None:
     for stream in generate.streams_of(provider):
         assert text.count(f"`{stream.name}`") >= 1
         assert f"    {stream.name} {{" in text
+
+
+def test_the_readme_has_the_fields_that_all_systems_have() -> None:
+    table = section(page("README.md"), "Configuration")
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(
+        specification()["connectionSpecification"]["properties"]
+    )
+
+
+def test_the_readme_has_the_streams_of_each_system() -> None:
+    rows = re.findall(r"^\| \[\*\*.+?\| `(\w+)` \| (.+?) \|", page("README.md").text, re.MULTILINE)
+    listed = {provider: set(re.findall(r"`(\w+)`", streams)) for provider, streams in rows}
+    assert listed == {name: {stream.name for stream in generate.streams_of(name)} for name in providers.names()}
+
+
+def test_the_architecture_has_every_module() -> None:
+    modules = {path.name for path in (PROJECT / "source_events").glob("*.py") if not path.name.startswith("_")}
+    assert set(re.findall(r"\b(\w+\.py)\b", page("docs/architecture.md").text)) == {*modules, "components.py"}
+
+
+def section(page: Page, heading: str) -> str:
+    return page.text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
 
 
 # --- examples
