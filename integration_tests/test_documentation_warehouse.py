@@ -15,11 +15,14 @@ import pytest
 import yaml
 
 from docs import generate
-from integration_tests.documentation.pages import PROJECT, Outcome, Page, run_page
-from integration_tests.test_warehouse import DEMO_PYTHON, SCRIPTS, pytestmark  # noqa: F401
+from integration_tests.documentation.pages import PROJECT, TIMEOUT, Outcome, Page, run_page
+from integration_tests.test_warehouse import DEMO_PYTHON, SCRIPTS
+from integration_tests.test_warehouse import pytestmark as needs_pyairbyte
 from integration_tests.warehouse.postgres import Unavailable, running_postgres
 from sandbox.process import Sandbox
 from source_events import providers
+
+pytestmark = [*needs_pyairbyte, pytest.mark.timeout(TIMEOUT)]
 
 EVENTS = 300
 DBT = PROJECT / "examples/dbt"

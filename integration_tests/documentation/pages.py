@@ -19,6 +19,8 @@ from sandbox.provider import Options, load_providers
 PROJECT = Path(__file__).resolve().parent.parent.parent
 PATTERNS = ("*.md", "docs/**/*.md", "examples/**/*.md", ".github/**/*.md")
 METADATA = yaml.safe_load((PROJECT / "metadata.yaml").read_text(encoding="utf-8"))["data"]
+TIMEOUT = 900
+"""Seconds for a page's commands, which take one minute at most on an idle machine."""
 IMAGE = f"{METADATA['dockerRepository']}:{METADATA['dockerImageTag']}"
 
 FENCE = re.compile(
@@ -65,8 +67,9 @@ class Page:
 
     @property
     def commands(self) -> list[str]:
-        """The shell blocks that are run, in their order."""
-        return [block.text for block in self.blocks("sh") if block.not_run is None]
+        """What is run, in its order: shell blocks as they are, Python's by an interpreter that reads them."""
+        run = [block for block in self.blocks("sh", "python") if block.not_run is None]
+        return [block.text if block.language == "sh" else f"python - <<'CELL'\n{block.text}CELL\n" for block in run]
 
     @property
     def links(self) -> list[str]:
@@ -140,6 +143,6 @@ def run_page(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=240,
+        timeout=TIMEOUT,
     )
     return Outcome(done.returncode, done.stdout, folder)
