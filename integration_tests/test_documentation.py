@@ -25,6 +25,8 @@ from source_events.specification import specification
 PAGES = pages()
 EXAMPLES = PROJECT / "examples"
 CONFIGS = sorted(EXAMPLES.glob("*/config*.json"))
+DOCKER = Page(EXAMPLES / "docker/README.md")
+RUN_HERE = [page for page in PAGES if page.commands and not page.needs and page != DOCKER]
 STATED = "2024-02-15T00:00:00Z"
 """The time in the examples' states."""
 
@@ -34,9 +36,9 @@ def page(name: str) -> Page:
 
 
 def by_name(value: object) -> str:
-    return (
-        value.name if isinstance(value, Page) else str(value.relative_to(EXAMPLES)) if isinstance(value, Path) else ""
-    )
+    if isinstance(value, Page):
+        return value.name
+    return str(value.relative_to(EXAMPLES)) if isinstance(value, Path) else ""
 
 
 @pytest.fixture(scope="module")
@@ -73,23 +75,19 @@ def test_code_blocks_can_be_parsed(page: Page) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_name)
-def test_every_shell_command_is_run_or_says_why_not(page: Page) -> None:
-    """Only blocks of the language `sh` are run, unless a comment above them says why not."""
-    assert page.blocks("bash", "shell", "console", "zsh") == []
-    assert all(block.not_run is None or len(block.not_run) > 5 for block in page.blocks("sh"))
+def test_commands_are_in_blocks_that_are_run(page: Page) -> None:
+    """Those of the languages `sh` and `python` are, unless a comment above them says why not."""
+    assert page.blocks("bash", "shell", "console", "zsh", "py") == []
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.commands and not page.needs and page.name != "examples/docker/README.md"],
-    ids=by_name,
-)  # fmt: skip
+@pytest.mark.parametrize("page", RUN_HERE, ids=by_name)
 def test_commands_run(page: Page, sandbox: Sandbox, tmp_path: Path) -> None:
     outcome = run_page(page, sandbox.url, tmp_path)
     assert outcome.status == 0, outcome.text[-4000:]
 
 
 def test_the_commands_for_docker_check_read_and_go_on(sandbox: Sandbox, tmp_path: Path) -> None:
-    outcome = run_page(page("examples/docker/README.md"), sandbox.url, tmp_path)
+    outcome = run_page(DOCKER, sandbox.url, tmp_path)
     assert outcome.status == 0, outcome.text[-4000:]
     assert outcome.text.count('"SUCCEEDED"') == 2
     (state,) = json.loads((tmp_path / "secrets/state.json").read_text(encoding="utf-8"))
@@ -104,9 +102,8 @@ def test_the_commands_for_docker_check_read_and_go_on(sandbox: Sandbox, tmp_path
 
 def test_every_message_of_the_troubleshooting_page_is_in_the_code() -> None:
     texts = [plain(text) for text in code_texts()]
-    rows = [
-        row for row in page("docs/troubleshooting.md").first_cells if row not in ("Message", "No events, and no error")
-    ]
+    others = ("Message", "No events, and no error")
+    rows = [row for row in page("docs/troubleshooting.md").first_cells if row not in others]
     gone = [row for row in rows if not all(any(part in text for text in texts) for part in fragments(row))]
     assert not gone
 
