@@ -16,13 +16,12 @@ import yaml
 
 from docs import generate
 from integration_tests.documentation.pages import PROJECT, TIMEOUT, Outcome, Page, run_page
-from integration_tests.test_warehouse import DEMO_PYTHON, SCRIPTS
-from integration_tests.test_warehouse import pytestmark as needs_pyairbyte
+from integration_tests.warehouse.loading import DEMO_PYTHON, SCRIPTS, marks
 from integration_tests.warehouse.postgres import Unavailable, running_postgres
 from sandbox.process import Sandbox
 from source_events import providers
 
-pytestmark = [*needs_pyairbyte, pytest.mark.timeout(TIMEOUT)]
+pytestmark = [*marks, pytest.mark.timeout(TIMEOUT)]
 
 EVENTS = 300
 DBT = PROJECT / "examples/dbt"
