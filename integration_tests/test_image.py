@@ -1,6 +1,7 @@
 """The container image, run as a careful platform runs it: no privileges, a read-only file system, mounted secrets."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -123,6 +124,24 @@ class TestImage:
         assert listing.strip() == ""
 
 
+class TestInventory:
+    """The bill of materials and the licences that the build has left in the image."""
+
+    def test_lists_every_package_that_is_installed_and_no_other(self) -> None:
+        sbom = json.loads(read_file("sbom.cdx.json"))
+        assert sbom["bomFormat"] == "CycloneDX"
+        assert packages(sbom["components"], "name", "version") == installed()
+
+    def test_names_the_licence_of_every_package(self) -> None:
+        licences = json.loads(read_file("licences.json"))
+        assert packages(licences, "Name", "Version") == installed()
+        assert [entry["Name"] for entry in licences if entry["License"] in ("", "UNKNOWN")] == []
+
+    def test_has_left_no_tool_behind(self) -> None:
+        assert {"cyclonedx-bom", "pip-licenses"}.isdisjoint(name for name, _ in installed())
+        assert engine("run", "--rm", "--entrypoint=ls", IMAGE, "/opt").strip() == ""
+
+
 class TestCommands:
     def test_spec_tells_the_connection_form(self, container: Container) -> None:
         outcome = container.run("spec")
@@ -179,6 +198,27 @@ class TestWrongSecret:
         assert {error["failure_type"] for error in errors} == {"config_error"}
         assert outcome.of_type("RECORD") == []
         assert_no_secret(outcome)
+
+
+def read_file(name: str) -> str:
+    return engine("run", "--rm", "--entrypoint=cat", IMAGE, f"/usr/local/share/source-events/{name}")
+
+
+def installed() -> set[tuple[str, str]]:
+    """Names and versions of the packages that the image's interpreter finds; the base image may bring an older one."""
+    versions = "[[found.metadata['Name'], found.version] for found in importlib.metadata.distributions()]"
+    program = f"import importlib.metadata, json; print(json.dumps({versions}))"
+    found = json.loads(engine("run", "--rm", "--entrypoint=python", IMAGE, "-c", program))
+    return {(normal(name), version) for name, version in found}
+
+
+def packages(entries: list[dict[str, str]], name: str, version: str) -> set[tuple[str, str]]:
+    return {(normal(entry[name]), entry[version]) for entry in entries}
+
+
+def normal(name: str) -> str:
+    """A package's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def configured(container: Container, config: dict[str, Any], *names: str) -> list[str]:

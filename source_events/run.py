@@ -9,9 +9,10 @@ import sys
 def run() -> None:
     """Run a command of the protocol with the process's arguments.
 
-    `spec` is answered without the CDK, whose import takes longer than everything else that `spec` does.
+    `spec` is answered without the CDK, whose import takes longer than everything else that `spec` does. Two dashes
+    before the command are left out: Meltano's wrapper writes them, and the CDK's parser takes them for the command.
     """
-    arguments = sys.argv[1:]
+    arguments = sys.argv[2:] if sys.argv[1:2] == ["--"] else sys.argv[1:]
     if arguments == ["spec"]:
         from source_events.specification import specification
 

@@ -51,12 +51,13 @@ def test_spec_is_answered_without_the_cdk():
     assert json.loads(made.stdout) == {"type": "SPEC", "spec": specification()}
 
 
-def test_other_commands_are_for_the_entry_point(monkeypatch):
+@pytest.mark.parametrize("separator", [[], ["--"]], ids=["as is", "behind two dashes"])
+def test_other_commands_are_for_the_entry_point(monkeypatch, separator):
     launched = []
     monkeypatch.setattr(entrypoint, "launch", launched.append)
     # It changes settings of the process.
     monkeypatch.setattr("source_events.imports.prepare_imports", lambda: None)
-    monkeypatch.setattr(sys, "argv", ["source-events", "check", "--config", "c.json"])
+    monkeypatch.setattr(sys, "argv", ["source-events", *separator, "check", "--config", "c.json"])
     run()
     assert launched == [["check", "--config", "c.json"]]
 

@@ -1,0 +1,225 @@
+"""`python -m docs.generate` brings the parts of the documentation that repeat the code up to date.
+
+Such a part stands between `<!-- generated: KIND ARGUMENTS -->` and `<!-- end -->`; a test fails when one is out of
+date. Everything comes from the specification, the manifests and the schemas.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from source_events import providers
+from source_events.specification import specification
+
+PROJECT = Path(__file__).resolve().parent.parent
+PAGES = ("README.md", "docs/**/*.md", "examples/**/*.md")
+BLOCK = re.compile(r"(<!-- generated: (?P<kind>\w+)(?P<arguments>[^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+NONE = "-"
+MARKUP = {r"</?(?:i|b)>": "*", r"</?code>": "`", "&gt;": ">", "&lt;": "<", r"<br ?/?>": " "}
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A stream as its manifest and its schema describe it."""
+
+    name: str
+    primary_key: str
+    cursor: str | None
+    fields: Json
+
+
+def main() -> None:
+    for path in pages():
+        page = path.read_text(encoding="utf-8")
+        if (now := up_to_date(page)) != page:
+            path.write_text(now, encoding="utf-8")
+            print(f"{path.relative_to(PROJECT)} has changed")
+
+
+def pages() -> list[Path]:
+    """The pages of the documentation."""
+    return sorted(path for pattern in PAGES for path in PROJECT.glob(pattern))
+
+
+def up_to_date(page: str) -> str:
+    """The page with its generated parts made anew."""
+
+    def made_anew(block: re.Match[str]) -> str:
+        lines = KINDS[block["kind"]](*block["arguments"].split())
+        return f"{block[1]}\n" + "".join(f"{line}\n" for line in lines) + f"\n{block[4]}"
+
+    return BLOCK.sub(made_anew, page)
+
+
+# --- configuration
+
+
+def common_configuration() -> Iterator[str]:
+    """The fields that every system has."""
+    form = specification()["connectionSpecification"]
+    yield from _fields({**form, "properties": {**form["properties"], "provider": {**_provider(form), "oneOf": None}}})
+
+
+def configuration(provider: str) -> Iterator[str]:
+    """The fields of one system's `provider`."""
+    yield from _fields(providers.connection_specification(provider))
+
+
+def _provider(form: Json) -> Json:
+    field: Json = form["properties"]["provider"]
+    return field
+
+
+def _fields(form: Json) -> Iterator[str]:
+    yield from _table(("Field", "Title", "Default", "Meaning"), _rows(form))
+
+
+def _rows(form: Json, prefix: str = "", branch: str = "") -> Iterator[Sequence[str]]:
+    required = form.get("required", ())
+    for name, field in sorted(form["properties"].items(), key=lambda item: item[1].get("order", 0)):
+        default = "**required**" if name in required else f"`{field['default']}`" if "default" in field else NONE
+        meaning = _text(field.get("description", ""))
+        if "const" in field:
+            meaning = f"`{field['const']}`"
+        if "enum" in field:
+            meaning += f" One of {', '.join(f'`{value}`' for value in field['enum'])}."
+        if field.get("airbyte_secret"):
+            meaning += " *Secret.*"
+        yield f"`{prefix}{name}`", field.get("title", ""), default, branch + meaning
+        for choice in field.get("oneOf") or ():
+            yield from _rows(choice, f"{prefix}{name}.", f"{choice['title']}: ")
+
+
+# --- streams
+
+
+def streams(provider: str) -> Iterator[str]:
+    """The streams of a system."""
+    rows = [
+        (f"`{stream.name}`", f"`{stream.primary_key}`", f"`{stream.cursor}`" if stream.cursor else NONE, _modes(stream))
+        for stream in streams_of(provider)
+    ]
+    yield from _table(("Stream", "Primary key", "Cursor", "Sync modes"), rows)
+
+
+def stream_overview() -> Iterator[str]:
+    """Which system has which stream."""
+    known = {name: streams_of(name) for name in providers.names()}
+    titles = [f"[{_title(name)}](providers/{name}.md)" for name in known]
+    streams = {stream.name: stream for of_one in known.values() for stream in of_one}
+    having = {name: {stream.name for stream in of_one} for name, of_one in known.items()}
+    order = sorted(streams, key=lambda name: (-sum(name in of_one for of_one in having.values()), name))
+    rows = [
+        (f"`{name}`", *("yes" if name in having[provider] else NONE for provider in known), _modes(streams[name]))
+        for name in order
+    ]
+    yield from _table(("Stream", *titles, "Sync modes"), rows)
+
+
+def fields(provider: str, name: str) -> Iterator[str]:
+    """The fields of a stream."""
+    (stream,) = (stream for stream in streams_of(provider) if stream.name == name)
+    yield from _table(("Field", "Type", "Meaning"), _field_rows(stream.fields))
+
+
+def _field_rows(fields: Json, prefix: str = "") -> Iterator[Sequence[str]]:
+    for name, field in fields.items():
+        yield f"`{prefix}{name}`", _type(field), field.get("description", "")
+        yield from _field_rows(field.get("properties", {}), f"{prefix}{name}.")
+
+
+def entities(provider: str) -> Iterator[str]:
+    """A diagram of the streams, their fields and the fields by which they refer to each other."""
+    known = streams_of(provider)
+    yield "```mermaid"
+    yield "erDiagram"
+    for stream in known:
+        yield f"    {stream.name} {{"
+        references = dict(_references(stream, known))
+        for name, field in stream.fields.items():
+            keys = ["PK"] * (name == stream.primary_key) + ["FK"] * (name in references)
+            yield f"        {_type(field).replace(' or ', '_or_')} {name} {', '.join(keys)}".rstrip()
+        yield "    }"
+    for stream in known:
+        for field, target in _references(stream, known):
+            yield f"    {target} ||--o{{ {stream.name} : {field}"
+    yield "```"
+
+
+def _references(stream: Stream, known: Sequence[Stream]) -> Iterator[tuple[str, str]]:
+    """The fields that hold another stream's key: of the same name, or, for the key `id`, named after the stream."""
+    named = {"contactId": "contacts", "eventId": "org_events"}
+    targets = {other.primary_key: other.name for other in known if other.primary_key != "id"}
+    targets |= {field: target for field, target in named.items() if any(other.name == target for other in known)}
+    for field, target in targets.items():
+        if field in stream.fields and target != stream.name:
+            yield field, target
+
+
+def streams_of(provider: str) -> list[Stream]:
+    """A system's streams, in the manifest's order."""
+    manifest = providers.manifest(provider)
+    return [_stream(manifest, _resolved(manifest, stream)) for stream in manifest["streams"]]
+
+
+def _stream(manifest: Json, stream: Json) -> Stream:
+    cursor = _resolved(manifest, stream["incremental_sync"])["cursor_field"] if "incremental_sync" in stream else None
+    schema = json.loads((PROJECT / _resolved(manifest, stream["schema_loader"])["file_path"]).read_text("utf-8"))
+    return Stream(stream["name"], stream["primary_key"], cursor, schema["properties"])
+
+
+def _resolved(manifest: Json, value: Any) -> Json:
+    """A component, where the manifest may refer to one of its definitions instead."""
+    if isinstance(value, str):
+        return _resolved(manifest, manifest["definitions"][value.removeprefix("#/definitions/")])
+    if "$ref" in value:
+        return {**_resolved(manifest, value["$ref"]), **value}
+    component: Json = value
+    return component
+
+
+def _modes(stream: Stream) -> str:
+    return "full refresh, incremental" if stream.cursor else "full refresh"
+
+
+def _type(field: Json) -> str:
+    if "airbyte_type" in field:
+        return str(field["airbyte_type"])
+    kinds = [field["type"]] if isinstance(field.get("type"), str) else field.get("type", ["any"])
+    return " or ".join(kind for kind in kinds if kind != "null")
+
+
+# --- text
+
+
+def _title(provider: str) -> str:
+    return str(providers.connection_specification(provider)["title"])
+
+
+def _text(description: str) -> str:
+    for markup, sign in MARKUP.items():
+        description = re.sub(markup, sign, description)
+    return description
+
+
+def _table(head: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+
+
+KINDS: Mapping[str, Callable[..., Iterator[str]]] = {
+    function.__name__: function
+    for function in (common_configuration, configuration, streams, stream_overview, fields, entities)
+}
+
+if __name__ == "__main__":
+    main()

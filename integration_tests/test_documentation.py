@@ -1,0 +1,298 @@
+"""The documentation says what the code does: its commands run, its links lead somewhere, its lists are complete."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from docs import generate
+from integration_tests.connector import run
+from integration_tests.documentation.pages import IMAGE, PROJECT, Page, addresses, pages, run_page
+from sandbox.process import Sandbox
+from source_events import providers
+from source_events.configuration import validate
+from source_events.specification import specification
+
+PAGES = pages()
+EXAMPLES = PROJECT / "examples"
+CONFIGS = sorted(EXAMPLES.glob("*/config*.json"))
+DOCKER = Page(EXAMPLES / "docker/README.md")
+RUN_HERE = [page for page in PAGES if page.commands and not page.needs and page != DOCKER]
+STATED = "2024-02-15T00:00:00Z"
+"""The time in the examples' states."""
+
+
+def page(name: str) -> Page:
+    return Page(PROJECT / name)
+
+
+def by_name(value: object) -> str:
+    if isinstance(value, Page):
+        return value.name
+    return str(value.relative_to(EXAMPLES)) if isinstance(value, Path) else ""
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(events=400) as running:
+        yield running
+
+
+# --- pages
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "<!-- generated:" in page.text], ids=by_name)
+def test_what_repeats_the_code_is_up_to_date(page: Page) -> None:
+    assert generate.up_to_date(page.text) == page.text, "run `python -m docs.generate`"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.links], ids=by_name)
+def test_links_lead_to_files_and_headings_that_exist(page: Page) -> None:
+    for link in page.links:
+        name, _, anchor = link.partition("#")
+        target = (page.path.parent / name).resolve() if name else page.path
+        assert target.exists(), link
+        assert not anchor or anchor in Page(target).anchors, link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_name)
+def test_code_blocks_can_be_parsed(page: Page) -> None:
+    for block in page.blocks("json"):
+        json.loads(block.text)
+    for block in page.blocks("yaml", "yml"):
+        yaml.safe_load(block.text)
+    for block in page.blocks("python"):
+        ast.parse(block.text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_name)
+def test_commands_are_in_blocks_that_are_run(page: Page) -> None:
+    """Those of the languages `sh` and `python` are, unless a comment above them says why not."""
+    assert page.blocks("bash", "shell", "console", "zsh", "py") == []
+
+
+@pytest.mark.parametrize("page", RUN_HERE, ids=by_name)
+def test_commands_run(page: Page, sandbox: Sandbox, tmp_path: Path) -> None:
+    outcome = run_page(page, sandbox.url, tmp_path)
+    assert outcome.status == 0, outcome.text[-4000:]
+
+
+def test_the_commands_for_docker_check_read_and_go_on(sandbox: Sandbox, tmp_path: Path) -> None:
+    outcome = run_page(DOCKER, sandbox.url, tmp_path)
+    assert outcome.status == 0, outcome.text[-4000:]
+    assert outcome.text.count('"SUCCEEDED"') == 2
+    (state,) = json.loads((tmp_path / "secrets/state.json").read_text(encoding="utf-8"))
+    assert state["stream"]["stream_descriptor"]["name"] == "org_events"
+    lines = (tmp_path / "messages.jsonl").read_text(encoding="utf-8").split("\n")
+    records = [message["record"]["data"] for message in map(json.loads, filter(None, lines)) if "record" in message]
+    assert 0 < len(records) < len(sandbox.control.event_ids("cloud4wi"))
+
+
+# --- messages
+
+
+def test_every_message_of_the_troubleshooting_page_is_in_the_code() -> None:
+    texts = [plain(text) for text in code_texts()]
+    others = ("Message", "No events, and no error")
+    rows = [row for row in page("docs/troubleshooting.md").first_cells if row not in others]
+    gone = [row for row in rows if not all(any(part in text for text in texts) for part in fragments(row))]
+    assert not gone
+
+
+def test_the_troubleshooting_page_has_every_message_of_the_code() -> None:
+    rows = [row for row in page("docs/troubleshooting.md").first_cells if fragments(row)]
+    messages = {*sentences(), *manifest_messages()}
+    missing = [message for message in messages if not any(tells(row, message) for row in rows)]
+    assert not missing, "describe them in docs/troubleshooting.md"
+
+
+def tells(row: str, message: str) -> bool:
+    """Whether a row is about a message of the code, or about one that this is a part of."""
+    within = all(part in plain(message) for part in fragments(row))
+    return within or all(part in plain(row) for part in fragments(message))
+
+
+def plain(text: str) -> str:
+    return " ".join(text.replace("`", "").split())
+
+
+def fragments(row: str) -> list[str]:
+    """The parts of a message between what differs."""
+    return [part for part in (piece.strip(" :.,()") for piece in plain(row).split("…")) if part]
+
+
+def code_texts() -> list[str]:
+    return [*strings(), *manifest_messages()]
+
+
+def sentences() -> list[str]:
+    """The texts in the code that are meant for people: sentences of four words or more."""
+    return [text for text in strings() if text.rstrip().endswith(".") and len(text.split()) > 3]
+
+
+def strings() -> Iterator[str]:
+    """The texts in the code that are no docstrings; what is filled in is `…`."""
+    for path in sorted((PROJECT / "source_events").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner | docstrings:
+                yield node.value
+
+
+def manifest_messages() -> Iterator[str]:
+    for name in providers.names():
+        yield from _messages(providers.manifest(name))
+
+
+def _messages(component: Any) -> Iterator[str]:
+    if isinstance(component, dict):
+        yield from (component[name] for name in ("error_message", "failure_message") if name in component)
+        for part in component.values():
+            yield from _messages(part)
+    elif isinstance(component, list):
+        for part in component:
+            yield from _messages(part)
+
+
+# --- lists
+
+
+def test_the_dependencies_are_those_of_setup_py() -> None:
+    tree = ast.parse((PROJECT / "setup.py").read_text(encoding="utf-8"))
+    (named,) = (
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "REQUIREMENTS"
+    )
+    required = {re.split(r"[<>=~!; ]", requirement)[0] for requirement in named}
+    listed = {row.strip("`") for row in page("docs/dependencies.md").first_cells} - {"Package"}
+    assert listed == required
+
+
+@pytest.mark.parametrize("provider", providers.names())
+def test_every_system_has_a_page_and_examples(provider: str) -> None:
+    assert page(f"docs/providers/{provider}.md").path.exists()
+    assert {path.name for path in (EXAMPLES / provider).iterdir()} >= {"config.json", "catalog.json", "state.json"}
+
+
+@pytest.mark.parametrize("provider", providers.names())
+def test_every_stream_is_described_on_its_page(provider: str) -> None:
+    text = page(f"docs/providers/{provider}.md").text
+    for stream in generate.streams_of(provider):
+        assert text.count(f"`{stream.name}`") >= 1
+        assert f"    {stream.name} {{" in text
+
+
+def test_the_readme_has_the_fields_that_all_systems_have() -> None:
+    table = section(page("README.md"), "Configuration")
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(
+        specification()["connectionSpecification"]["properties"]
+    )
+
+
+def test_the_readme_has_the_streams_of_each_system() -> None:
+    rows = re.findall(r"^\| \[\*\*.+?\| `(\w+)` \| (.+?) \|", page("README.md").text, re.MULTILINE)
+    listed = {provider: set(re.findall(r"`(\w+)`", streams)) for provider, streams in rows}
+    assert listed == {name: {stream.name for stream in generate.streams_of(name)} for name in providers.names()}
+
+
+def test_the_architecture_has_every_module() -> None:
+    modules = {path.name for path in (PROJECT / "source_events").glob("*.py") if not path.name.startswith("_")}
+    assert set(re.findall(r"\b(\w+\.py)\b", page("docs/architecture.md").text)) == {*modules, "components.py"}
+
+
+def section(page: Page, heading: str) -> str:
+    return page.text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+
+
+# --- examples
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=by_name)
+def test_a_configuration_passes_the_connectors_own_checks(path: Path) -> None:
+    config = json.loads(path.read_text(encoding="utf-8"))
+    validate(config)
+    assert config["provider"]["provider_type"] == path.parent.name
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=by_name)
+def test_an_example_goes_on_from_its_state(path: Path, sandbox: Sandbox) -> None:
+    config, catalog, state = (
+        json.loads(path.with_name(name).read_text(encoding="utf-8"))
+        for name in (path.name, "catalog.json", "state.json")
+    )
+    config["provider"]["api_url"] = addresses(sandbox.url)[config["provider"]["provider_type"]]
+    output = run("read", config=config, catalog=catalog, state=state)
+    assert output.status == 0, output.errors
+    for entry in catalog["streams"]:
+        name = entry["stream"]["name"]
+        records = output.records(name)
+        assert records, name
+        if entry["sync_mode"] == "incremental":
+            # The longest lookback of the examples is a day; CareCloud's events without a time always come.
+            assert {record["createdAt"] >= "2024-02-14T00:00:00" for record in records if record["createdAt"]} == {True}
+            assert output.cursor(name)["createdAt"] > STATED
+
+
+@pytest.mark.parametrize("provider", providers.names())
+def test_a_catalog_selects_what_the_system_has(provider: str) -> None:
+    catalog = json.loads((EXAMPLES / provider / "catalog.json").read_text(encoding="utf-8"))
+    known = {stream.name: stream for stream in generate.streams_of(provider)}
+    for entry in catalog["streams"]:
+        stream = known[entry["stream"]["name"]]
+        assert ("incremental" in entry["stream"]["supported_sync_modes"]) == (stream.cursor is not None)
+        assert entry.get("primary_key", [[stream.primary_key]]) == [[stream.primary_key]]
+
+
+def test_meltanos_project_is_one_for_this_image() -> None:
+    project = yaml.safe_load((EXAMPLES / "meltano/meltano.yml").read_text(encoding="utf-8"))
+    (tap,) = project["plugins"]["extractors"]
+    image = tap["config"]["airbyte_spec"]
+    assert f"{image['image']}:{image['tag']}" == IMAGE
+    validate(tap["config"]["airbyte_config"])
+    names = {
+        stream.name for stream in generate.streams_of(tap["config"]["airbyte_config"]["provider"]["provider_type"])
+    }
+    assert {rule.partition(".")[0] for rule in tap["select"]} <= names
+
+
+# --- the forge, and others' formats
+
+
+@pytest.mark.parametrize(
+    ("schema", "pattern"),
+    [
+        ("vendor.github-workflows", ".github/workflows/*.yml"),
+        ("vendor.github-issue-forms", ".github/ISSUE_TEMPLATE/[!c]*.yml"),
+        ("vendor.github-issue-config", ".github/ISSUE_TEMPLATE/config.yml"),
+        ("vendor.dependabot", ".github/dependabot.yml"),
+        ("vendor.meltano", "examples/meltano/meltano.yml"),
+    ],
+)
+def test_documents_have_the_form_that_their_readers_expect(schema: str, pattern: str) -> None:
+    files = sorted(PROJECT.glob(pattern))
+    assert files
+    command = [Path(sys.executable).with_name("check-jsonschema"), "--builtin-schema", schema, *files]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_workflow_tests_every_version_that_setup_py_names() -> None:
+    workflow = yaml.safe_load((PROJECT / ".github/workflows/tests.yml").read_text(encoding="utf-8"))
+    named = re.findall(
+        r"Programming Language :: Python :: (3\.\d+)", (PROJECT / "setup.py").read_text(encoding="utf-8")
+    )
+    assert workflow["jobs"]["unit"]["strategy"]["matrix"]["python"] == named
