@@ -5,8 +5,6 @@ worker reads one after the other, and the state is one datetime; contacts that h
 come to its end are remembered beside it.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time
@@ -47,7 +45,7 @@ class ContactRouter(PartitionRouter):
 
     config: Config
     parameters: InitVar[Mapping[str, Any]]
-    retriever: ContactRetriever | None = None
+    retriever: "ContactRetriever | None" = None
 
     def stream_slices(self) -> Iterable[StreamSlice]:
         return ()
