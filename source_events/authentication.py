@@ -1,7 +1,5 @@
 """Authentication that renews itself, and the bearer token that one login obtains for the whole source."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass

@@ -5,15 +5,13 @@ worker reads one after the other, and the state is one datetime; contacts that h
 come to its end are remembered beside it.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import InitVar, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -25,7 +23,6 @@ from airbyte_cdk.sources.message import MessageRepository
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor, CursorField
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 from airbyte_cdk.sources.types import Config, Record, StreamSlice, StreamState
-from airbyte_cdk.utils.datetime_helpers import ab_datetime_parse
 from isodate import parse_duration
 
 from source_events.connection import MEMORY_PER_BYTE, connection_of
@@ -48,7 +45,7 @@ class ContactRouter(PartitionRouter):
 
     config: Config
     parameters: InitVar[Mapping[str, Any]]
-    retriever: ContactRetriever | None = None
+    retriever: "ContactRetriever | None" = None
 
     def stream_slices(self) -> Iterable[StreamSlice]:
         return ()
@@ -161,7 +158,7 @@ class FeedContactRetriever(ContactRetriever):
 
 def windows(start: str, end: str, size: timedelta) -> Iterator[StreamSlice]:
     """Slices of whole seconds that cover `start` to `end`, both inclusive, without overlap."""
-    first, last = ab_datetime_parse(start).to_datetime(), ab_datetime_parse(end).to_datetime()
+    first, last = (datetime.fromisoformat(time[:19]).replace(tzinfo=timezone.utc) for time in (start, end))
     while first <= last:
         following = min(first + size, last + timedelta(seconds=1))
         yield StreamSlice(

@@ -1,7 +1,5 @@
 """What an answer that is not a page means, and how long to wait before the next attempt."""
 
-from __future__ import annotations
-
 import logging
 import random
 import time

@@ -1,7 +1,5 @@
 """The record selector's two parts: rows out of an answer, and the choice of those that were asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Any

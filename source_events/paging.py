@@ -1,7 +1,5 @@
 """Paging that ends on what the API really says, and never runs in circles."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass
 from typing import Any
@@ -23,14 +21,14 @@ class PageToken(str):
     received: int
     announced: int | None
 
-    def __new__(cls, value: str, fingerprints: frozenset[int], received: int, announced: int | None) -> PageToken:
+    def __new__(cls, value: str, fingerprints: frozenset[int], received: int, announced: int | None) -> "PageToken":
         token = super().__new__(cls, value)
         token.fingerprints = fingerprints
         token.received = received
         token.announced = announced
         return token
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> PageToken:
+    def __deepcopy__(self, memo: dict[int, Any]) -> "PageToken":
         """Itself: the CDK copies the parameters of each request."""
         return self
 

@@ -4,8 +4,6 @@ Of the answers nothing is published: neither where the rows are, nor what an eve
 which order they come. What is read here is every form that the rest of the documentation suggests.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 import threading

@@ -1,7 +1,5 @@
 """What CareCloud's manifest cannot say: its answers, its clock, its older installations and its hourly passwords."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import hashlib

@@ -1,7 +1,5 @@
 """Swipe One: its answers, its contact list, and the reading of a contact's events, which have no id of their own."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
