@@ -65,7 +65,7 @@ def complete(config: Mapping[str, Any], *, check: bool = False) -> dict[str, Any
     # JSON schema takes 8.0 for an integer.
     for name in ("num_workers", "requests_per_minute"):
         completed[name] = int(completed[name]) if completed.get(name) else None
-    completed["connection"] = Connection(completed["num_workers"], completed["requests_per_minute"])
+    completed["connection"] = Connection(1 if check else completed["num_workers"], completed["requests_per_minute"])
     return completed
 
 

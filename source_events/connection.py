@@ -35,6 +35,7 @@ class Connection:
 
     def __init__(self, num_workers: int, requests_per_minute: int | None) -> None:
         self.slots = Slots(num_workers)
+        self.readers = Readers(num_workers)
         self.memory = Memory(MEMORY_FOR_ANSWERS)
         self.token = Token()
         self.totals = Totals()
@@ -125,6 +126,30 @@ class Slots:
         finally:
             self._mine.occupied = False
             self._free.put(None)
+
+
+class Readers:
+    """How many of the workers are reading a slice or a batch of contacts, also while they make no request."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._active = 0
+        self._lock = threading.Lock()
+
+    @property
+    def idle(self) -> int:
+        """The workers that have nothing to do."""
+        return max(self._number - self._active, 0)
+
+    def begin(self, workers: int = 1) -> None:
+        """So many workers begin to read."""
+        with self._lock:
+            self._active += workers
+
+    def end(self) -> None:
+        """One of them has come to its end."""
+        with self._lock:
+            self._active -= 1
 
 
 class Memory:

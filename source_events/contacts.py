@@ -98,6 +98,14 @@ class ContactRetriever(Retriever):
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
     ) -> Iterable[Record]:
         assert stream_slice is not None
+        readers = connection_of(self.config).readers
+        readers.begin()
+        try:
+            yield from self._read_batch(records_schema, stream_slice)
+        finally:
+            readers.end()
+
+    def _read_batch(self, records_schema: Mapping[str, Any], stream_slice: StreamSlice) -> Iterator[Record]:
         held: list[Page] = []
         contacts = stream_slice.partition["contacts"].items()
         for part in (part for contact, start in contacts for part in self._slices_of(contact, start, stream_slice)):

@@ -21,7 +21,7 @@ DAY = ("2024-01-01T00:00:00Z", "2024-01-01T23:59:59Z")
 def requesters():
     """The feed's requester and that of its login."""
     stream = bind(configuration()).checked_stream()
-    requester = stream._stream_partition_generator._partition_factory._retriever.requester
+    requester = stream._stream_partition_generator._partition_factory._retriever.pages.requester
     return requester, requester.authenticator.login
 
 

@@ -25,6 +25,7 @@ from source_events.authentication import RenewingAuthenticator
 from source_events.connection import connection_of
 from source_events.contacts import FeedContactRetriever
 from source_events.decoder import AnswerDecoder, AnswerRefused
+from source_events.density import SliceReader
 from source_events.extraction import EventFilter
 from source_events.page import ENVELOPE_FIELDS, Answer, Entity, Envelope, Event, Identity, Row, page_of
 from source_events.paging import START, PageToken, TokenPagination
@@ -304,10 +305,16 @@ class WindowRetriever(Retriever):
     ) -> Iterator[Record]:
         assert stream_slice is not None
         for part in self._parts(records_schema, stream_slice):
-            records = [part] if isinstance(part, Record) else self.pages.read_records(records_schema, part)
-            for record in records:
+            for record in [part] if isinstance(part, Record) else self._read(records_schema, part):
                 assert isinstance(record, Record)
                 yield Record(record.data, record.stream_name, stream_slice)
+
+    def _read(self, schema: Mapping[str, Any], part: StreamSlice) -> Iterable[Any]:
+        """Only a window can be divided: an installation that ignores it would send everything for each part."""
+        if not part.extra_fields["time_from"]:
+            return self.pages.read_records(schema, part)
+        window = functools.partial(self._window, undated=False)
+        return SliceReader(self.pages, schema, window, connection_of(self.config).readers).read(part)
 
     def _parts(self, schema: Mapping[str, Any], stream_slice: StreamSlice) -> Iterable[Record | StreamSlice]:
         """What to yield for a slice: records that are there already, and slices to read."""
