@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 
@@ -52,12 +53,36 @@ def local_time(time: str, zone: ZoneInfo) -> str:
     if found is None:
         raise UnreadableTime(time)
     day, clock, fraction = found.groups()
+    hour = _hour_in_utc(day, clock[:2], zone)
+    if hour is not None and clock[3] < "6" and clock[6] < "6":
+        return f"{hour}{clock[2:]}.{fraction[:6]}Z" if fraction else f"{hour}{clock[2:]}Z"
     try:
         # Without a fold, a repeated time is the earlier one, and a skipped one has the offset from before the change.
         moment = datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=zone)
         return _with_fraction(moment, fraction)
     except (ValueError, OverflowError) as error:
         raise UnreadableTime(time) from error
+
+
+@lru_cache(maxsize=10_000)
+def _hour_in_utc(day: str, hour: str, zone: ZoneInfo) -> str | None:
+    """`YYYY-MM-DDTHH` for an hour of the zone's clock that is a whole hour of UTC as well; events come in sequence.
+
+    It is none where the clock changes within the hour or next to it, or differs from UTC by less than hours.
+    """
+    try:
+        begin = datetime.fromisoformat(f"{day}T{hour}:00:00")
+        around = [begin + timedelta(hours=hours) for hours in (-3, 0, 4)]
+    except (ValueError, OverflowError):
+        return None
+    offsets = {moment.replace(tzinfo=zone).utcoffset() for moment in around}
+    offset = offsets.pop()
+    if offsets or offset is None or offset % timedelta(hours=1):
+        return None
+    try:
+        return (begin - offset).isoformat()[:13]
+    except OverflowError:
+        return None
 
 
 def _with_fraction(moment: datetime, fraction: str | None) -> str:

@@ -166,3 +166,23 @@ def test_a_moment_is_written_in_utc_to_the_second():
 @pytest.mark.parametrize("time", ["2024-03-01T00:00:00Z", "2024-03-01T00:00:00.5Z"])
 def test_a_time_is_moved_back(time):
     assert earlier(time, timedelta(days=1, seconds=1)) == "2024-02-28T23:59:59Z"
+
+
+@given(
+    st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)).map(lambda moment: moment.replace(microsecond=0)),
+    st.sampled_from(
+        ["Europe/Prague", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kathmandu", "UTC"]
+    ),
+)
+def test_a_local_time_has_the_offset_that_its_zone_has_then_also_where_its_hour_is_known(local, zone):
+    expected = format_time(local.replace(tzinfo=ZoneInfo(zone)))
+    assert local_time(local.isoformat(" "), ZoneInfo(zone)) == expected
+    # Again, as the rest of an hour finds it.
+    assert local_time(local.isoformat(" "), ZoneInfo(zone)) == expected
+
+
+@pytest.mark.parametrize("time", ["2024-05-01 12:60:00", "2024-05-01 12:00:60", "2024-05-01 24:00:00"])
+def test_a_clock_does_not_show_such_a_time_also_where_its_hour_is_known(time):
+    local_time("2024-05-01 12:00:00", PRAGUE)
+    with pytest.raises(UnreadableTime):
+        local_time(time, PRAGUE)
