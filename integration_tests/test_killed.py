@@ -1,0 +1,187 @@
+"""Killed at any moment and started again from the last state that it printed, the connector loses nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from integration_tests import app_market, carecloud, cloud4wi, swipe_one
+from integration_tests.connector import COMMAND, Json, Output, catalog, read
+from sandbox.process import Sandbox
+
+KILLS = 6
+STREAMS = {
+    "cloud4wi": ("org_events", "contact_events"),
+    "swipe_one": ("contact_events", "contacts"),
+    "app_market": ("org_events", "contact_events", "contacts"),
+    "carecloud": (
+        "org_events",
+        "contact_events",
+        "property_records",
+        "event_types",
+        "event_groups",
+        "event_properties",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(events=1500, contacts=60, no_example=True) as running:
+        yield running
+
+
+def config(provider: str, sandbox: Sandbox) -> Json:
+    """Many slices, and few workers, so that a sync has many moments between its beginning and its end."""
+    fields = {"window_size": "P2D", "num_workers": 2}
+    if provider == "swipe_one":
+        return swipe_one.config(sandbox, **fields)
+    module = {"cloud4wi": cloud4wi, "app_market": app_market, "carecloud": carecloud}[provider]
+    made: Json = module.config(sandbox.url, **fields)
+    return made
+
+
+@dataclass
+class Running:
+    """A read that goes on, and what it has written so far."""
+
+    process: subprocess.Popen[bytes]
+    written: bytearray = field(default_factory=bytearray)
+
+    @property
+    def output(self) -> IO[bytes]:
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    def until(self, size: int) -> None:
+        """Take what it writes until that is so many bytes, or it has come to its end."""
+        while len(self.written) < size:
+            piece = os.read(self.output.fileno(), min(65536, size - len(self.written)))
+            if not piece:
+                return
+            self.written += piece
+
+    def ended(self, kill: int | None = None, timeout: float = 60) -> Output:
+        """What it has written in whole lines, after a signal if one is given."""
+        if kill is not None:
+            self.process.send_signal(kill)
+        self.until(2**40)
+        self.output.close()
+        status = self.process.wait(timeout)
+        return Output(bytes(self.written).rpartition(b"\n")[0].decode(), status)
+
+
+def started(folder: Path, configuration: Json, streams: tuple[str, ...], state: list[Json]) -> Running:
+    arguments = []
+    for name, content in (("config", configuration), ("catalog", catalog(*streams)), ("state", state)):
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps(content), encoding="utf-8")
+        arguments += [f"--{name}", str(path)]
+    return Running(subprocess.Popen([*COMMAND, "read", *arguments], stdout=subprocess.PIPE))
+
+
+def merged(state: list[Json], output: Output) -> list[Json]:
+    """The state that the platform keeps: the last one of each stream, of this run or of an earlier one."""
+    by_stream = {entry["stream"]["stream_descriptor"]["name"]: entry for entry in [*state, *output.state]}
+    return list(by_stream.values())
+
+
+def cursors(state: list[Json]) -> dict[str, Json]:
+    return {entry["stream"]["stream_descriptor"]["name"]: entry["stream"]["stream_state"] for entry in state}
+
+
+@pytest.mark.parametrize("provider", STREAMS)
+def test_the_union_of_killed_runs_is_complete(provider: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    streams = STREAMS[provider]
+    undisturbed = read(config(provider, sandbox), *streams)
+    assert (undisturbed.status, undisturbed.errors) == (0, [])
+    moments = random.Random(f"{provider} is killed")
+    state: list[Json] = []
+    found: dict[str, set[str]] = {stream: set() for stream in streams}
+    killed = 0
+    while True:
+        running = started(tmp_path, config(provider, sandbox), streams, state)
+        if killed < KILLS:
+            running.until(moments.randrange(len(undisturbed.text) * 2 // 3))
+        output = running.ended(signal.SIGKILL if killed < KILLS else None)
+        state = merged(state, output)
+        for stream in streams:
+            found[stream] |= set(keys(output, stream))
+        if output.status == 0:
+            break
+        assert output.status == -signal.SIGKILL
+        killed += 1
+    assert killed >= 4
+    assert found == {stream: set(keys(undisturbed, stream)) for stream in streams}
+    assert cursors(state) == cursors(undisturbed.state)
+
+
+def keys(output: Output, stream: str) -> list[str]:
+    """The primary keys of a stream's records."""
+    key = {"event_types": "event_type_id", "event_groups": "event_group_id", "event_properties": "property_id"}
+    return [record[key.get(stream, "id")] for record in output.records(stream)]
+
+
+def test_asked_to_end_it_ends_within_a_second_with_a_whole_line(sandbox: Sandbox, tmp_path: Path) -> None:
+    running = started(tmp_path, config("cloud4wi", sandbox), STREAMS["cloud4wi"], [])
+    running.until(20_000)
+    began = time.monotonic()
+    output = running.ended(signal.SIGTERM)
+    assert time.monotonic() - began < 1
+    assert output.status == 128 + signal.SIGTERM
+    assert running.written.endswith(b"}\n")
+    assert output.messages
+
+
+def test_when_nobody_reads_any_more_it_ends_in_silence(sandbox: Sandbox, tmp_path: Path) -> None:
+    running = started(tmp_path, config("cloud4wi", sandbox), STREAMS["cloud4wi"], [])
+    running.until(20_000)
+    running.output.close()
+    assert running.process.wait(10) == 1
+
+
+class TestSlowReader:
+    """What is written to is a pipe that nobody reads from for a while."""
+
+    def test_it_stops_the_fetching_and_not_the_sync(self, tmp_path: Path) -> None:
+        with Sandbox(events=60_000, contacts=100, no_example=True) as full:
+            control = full.control
+            running = started(tmp_path, cloud4wi.config(full.url, window_size="P1D"), ("org_events",), [])
+            running.until(1_000_000)
+            memory, requests = settled(running, control.requests)
+            time.sleep(3)
+            assert len(control.requests()) == requests
+            assert resident(running.process.pid) <= memory + 1
+            output = running.ended()
+            assert output.status == 0
+            assert len(set(keys(output, "org_events"))) == 60_000
+            assert memory < 150
+
+
+def settled(running: Running, requests: Callable[[], list[Json]]) -> tuple[float, int]:
+    """The memory in megabytes and the number of requests, when neither has changed for a second."""
+    before: tuple[float, int] | None = None
+    for _ in range(30):
+        now = (resident(running.process.pid), len(requests()))
+        if now == before:
+            return now
+        before = now
+        time.sleep(1)
+    raise AssertionError("it goes on fetching")
+
+
+def resident(process: int) -> float:
+    """Megabytes of memory."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    [size] = [line.split()[1] for line in lines if line.startswith("VmRSS")]
+    return int(size) // 1024
