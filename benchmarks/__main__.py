@@ -20,7 +20,7 @@ from benchmarks.programs import PEERS, peers_installed
 from benchmarks.report import as_json, as_markdown, machine
 
 RESULTS = Path(__file__).with_name("results")
-QUICK = Scale(events=100_000, contacts=2_000, carecloud=10_000, rounds=2, slow=4)
+QUICK = Scale(events=100_000, contacts=2_000, carecloud=10_000, rounds=2, slow=2)
 
 
 def versions() -> dict[str, str]:

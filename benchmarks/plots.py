@@ -23,15 +23,15 @@ def colour(program: str) -> str:
 
 
 def bars(axes: Any, rows: list[dict[str, Any]], field: str, title: str, form: str) -> None:
-    """Horizontal bars, on a logarithmic scale because the figures differ by orders of magnitude."""
+    """Horizontal bars from zero, with their figures."""
     rows = sorted((row for row in rows if (row[field] or 0) > 0), key=lambda row: float(row[field]), reverse=True)
     names, values = [row["program"] for row in rows], [row[field] for row in rows]
     drawn = axes.barh(names, values, color=[colour(name) for name in names])
     axes.bar_label(drawn, labels=[form.format(value) for value in values], padding=3)
-    axes.set_xscale("log")
     axes.set_title(title, loc="left", fontsize=10)
-    axes.margins(x=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.12)
+    axes.set_xticks([])
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
 
 
 def comparison(content: dict[str, Any]) -> Any:
@@ -85,7 +85,7 @@ def main(name: str, folder: str) -> None:
     content = json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))
     figure = growth(content) if "states" in content else comparison(content)
     figure.tight_layout()
-    figure.savefig(Path(folder) / f"{name}.svg", metadata={"Date": None})
+    figure.savefig(Path(folder) / f"{name}.svg", metadata={"Date": None}, bbox_inches="tight")
 
 
 if __name__ == "__main__":
