@@ -14,6 +14,7 @@ ENDPOINTS = (
     Endpoint("GET", "/control/requests", "all API requests in order, and the most that were in flight at once"),
     Endpoint("GET", "/control/requests/count", "how many there were, and how many rows they carried"),
     Endpoint("DELETE", "/control/requests", "forget them"),
+    Endpoint("GET", "/control/credentials", "every Authorization header that API requests had"),
     Endpoint("GET", "/control/faults", "the active faults and how often each has matched and fired"),
     Endpoint("POST", "/control/faults", "add a fault"),
     Endpoint("DELETE", "/control/faults", "remove all faults"),
@@ -42,6 +43,7 @@ class Control:
             self._requests,
             self._count_requests,
             self._clear_requests,
+            self._credentials,
             self._list_faults,
             self._add_fault,
             self._clear_faults,
@@ -67,6 +69,9 @@ class Control:
     async def _clear_requests(self, request: web.Request) -> web.Response:
         self._log.clear()
         return web.json_response({})
+
+    async def _credentials(self, request: web.Request) -> web.Response:
+        return web.json_response({"credentials": sorted(self._log.credentials)})
 
     async def _list_faults(self, request: web.Request) -> web.Response:
         return web.json_response({"faults": [active.as_json() for active in self._faults.active]})

@@ -1,6 +1,7 @@
 """Faults on demand: wrong answers, cut answers, slow answers, no answer."""
 
 import asyncio
+import base64
 import gzip
 import re
 import socket
@@ -17,6 +18,7 @@ from sandbox.provider import InvalidControlRequest, Provider
 from sandbox.request_log import FAULT, is_api_request
 
 ANY_JSON = object
+CREDENTIALS = ("authorization", "x-api-key", "instance-jwt")
 MATCHERS = {"method", "path", "query", "skip", "times", "every"}
 
 
@@ -27,6 +29,10 @@ class Fault:
     A request matches by method, path (regular expression, anywhere) and query (regular expressions by name). The
     first `skip` matching requests pass; of the rest every `every`-th is disturbed, `times` times (null: always).
     A cut or corrupted answer was produced in full first: a scroll has moved on, as behind a broken connection.
+
+    `body_base64` is a body that is no text; `reset_after` resets the connection behind so many bytes of the body;
+    `redirect` answers with 307 and the request's own path and query behind this origin, "" for the same one; `echo`
+    with an error object that quotes the request's credentials, as careless servers do.
     """
 
     method: str | None = None
@@ -37,11 +43,15 @@ class Fault:
     every: int = 1
     status: int | None = None
     body: str | None = None
+    body_base64: str | None = None
     json: ANY_JSON = None
+    redirect: str | None = None
+    echo: bool = False
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0
     cut: int | None = None
     reset: bool = False
+    reset_after: int | None = None
     corrupt_gzip: bool = False
     expire_token: bool = False
     expire_scroll: bool = False
@@ -55,12 +65,20 @@ class Fault:
 
     @property
     def scripted(self) -> bool:
-        return self.status is not None or self.body is not None or self.json is not None
+        given = (self.status, self.body, self.body_base64, self.json, self.redirect)
+        return self.echo or any(value is not None for value in given)
 
-    def answer(self) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
         status = self.status or 200
+        if self.echo:
+            return web.json_response(await _echo(request), status=status)
+        if self.redirect is not None:
+            return web.Response(status=307, headers={"Location": self.redirect + request.raw_path})
         if self.json is not None:
             return web.json_response(self.json, status=status)
+        if self.body_base64 is not None:
+            body = base64.b64decode(self.body_base64)
+            return web.Response(body=body, status=status, content_type="application/json")
         return web.Response(text=self.body or "", status=status)
 
 
@@ -121,8 +139,8 @@ def parse_fault(request: Mapping[str, Any]) -> Fault:
         if not _fits(value, known[name]):
             raise InvalidControlRequest(f"fault field {name!r} cannot be {value!r}")
     fault = Fault(**request)
-    if fault.every < 1 or min(fault.skip, fault.delay, fault.cut or 0) < 0:
-        raise InvalidControlRequest("every must be at least 1; skip, delay and cut at least 0")
+    if fault.every < 1 or min(fault.skip, fault.delay, fault.cut or 0, fault.reset_after or 0) < 0:
+        raise InvalidControlRequest("every must be at least 1; skip, delay, cut and reset_after at least 0")
     _compile([fault.path, *fault.query.values()])
     return fault
 
@@ -167,7 +185,7 @@ def fault_middleware(faults: Faults, providers: Sequence[Provider]) -> Middlewar
 async def _disturbed(fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
     if fault.reset:
         return _reset(request)
-    answer = fault.answer() if fault.scripted else await handler(request)
+    answer = await fault.answer(request) if fault.scripted else await handler(request)
     answer.headers.update(fault.headers)
     if not isinstance(answer, web.Response):
         return answer
@@ -175,7 +193,16 @@ async def _disturbed(fault: Fault, request: web.Request, handler: Handler) -> we
         answer = await _corrupted(answer)
     if fault.cut is not None:
         return await _cut(answer, fault.cut, request)
+    if fault.reset_after is not None:
+        return await _reset_within(answer, fault.reset_after, request)
     return answer
+
+
+async def _echo(request: web.Request) -> dict[str, Any]:
+    """The forms of errors of all four APIs at once; the quotes are short enough to be within an error's first line."""
+    credentials = [value for name, value in request.headers.items() if name.lower() in CREDENTIALS]
+    words = " ".join(["refused:", *credentials, await request.text()])
+    return {"status": "fail", "message": words, "error": {"title": "Error", "detail": words}}
 
 
 def _reset(request: web.Request) -> web.Response:
@@ -202,6 +229,18 @@ async def _corrupted(answer: web.Response) -> web.Response:
     headers = {**answer.headers, "Content-Encoding": "gzip"}
     headers.pop("Content-Length", None)
     return web.Response(body=bytes(packed), status=answer.status, headers=headers)
+
+
+async def _reset_within(answer: web.Response, size: int, request: web.Request) -> web.StreamResponse:
+    body = await _body(answer)
+    partial = web.StreamResponse(status=answer.status, headers=answer.headers)
+    partial.content_length = len(body)
+    await partial.prepare(request)
+    await partial.write(body[:size])
+    # What has been written must have left before the reset throws it away.
+    await asyncio.sleep(0.05)
+    _reset(request)
+    return partial
 
 
 async def _cut(answer: web.Response, size: int, request: web.Request) -> web.StreamResponse:

@@ -108,6 +108,11 @@ class Control:
         """The most API requests that were in flight at once."""
         return int(self._send("GET", "requests")["max_in_flight"])
 
+    def credentials(self) -> list[str]:
+        """Every `Authorization` header that came since the start or the last `clear_requests()`."""
+        found: list[str] = self._send("GET", "credentials")["credentials"]
+        return found
+
     def clear_requests(self) -> None:
         self._send("DELETE", "requests")
 

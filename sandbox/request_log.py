@@ -19,13 +19,14 @@ class Entry:
     """One API request.
 
     `in_flight` counts the requests running at its arrival, itself included; `status` is null while it runs and when
-    its connection was reset.
+    its connection was reset. `target` is the path with the query as it came, before anything was unescaped.
     """
 
     number: int
     time: str
     method: str
     path: str
+    target: str
     query: dict[str, str | list[str]]
     headers: dict[str, str | bool]
     in_flight: int
@@ -39,6 +40,8 @@ class RequestLog:
     entries: list[Entry] = field(default_factory=list)
     in_flight: int = 0
     max_in_flight: int = 0
+    credentials: set[str] = field(default_factory=set)
+    """Every value of `Authorization` that came; the entries do not show it."""
 
     def arrived(self, request: web.Request) -> Entry:
         self.in_flight += 1
@@ -48,15 +51,18 @@ class RequestLog:
             time=datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             method=request.method,
             path=request.path,
+            target=request.raw_path,
             query=_query(request),
             headers=_headers(request.headers),
             in_flight=self.in_flight,
         )
         self.entries.append(entry)
+        self.credentials.update(request.headers.getall("Authorization", []))
         return entry
 
     def clear(self) -> None:
         self.entries.clear()
+        self.credentials.clear()
         self.max_in_flight = self.in_flight
 
     def counts(self) -> dict[str, int]:
