@@ -311,6 +311,8 @@ class Session(requests.Session):
             there.request = request
             raise there
         with self._connection.slots.occupied():
+            # Another request may have failed for good while this one waited.
+            self._connection.raise_failure()
             response = super().send(request, **{**kwargs, "stream": True})
             assert isinstance(response, PageResponse)
             memory = self._connection.memory
@@ -331,11 +333,15 @@ class Session(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Follow a redirect only within the host, and never from https to http: credentials go nowhere else."""
-        target = super().get_redirect_target(resp)
-        if target is None:
+        try:
+            target = super().get_redirect_target(resp)
+            if target is None:
+                return None
+            here, there = urlsplit(resp.url), urlsplit(urljoin(resp.url, target))
+            same_origin = (here.scheme, _port(here)) == (there.scheme, _port(there))
+        except ValueError:
+            # It is no address, or no text at all.
             return None
-        here, there = urlsplit(resp.url), urlsplit(urljoin(resp.url, target))
-        same_origin = (here.scheme, _port(here)) == (there.scheme, _port(there))
         upgraded = (here.scheme, there.scheme) == ("http", "https")
         return target if here.hostname == there.hostname and (same_origin or upgraded) else None
 
@@ -343,7 +349,11 @@ class Session(requests.Session):
 def _size(response: requests.Response) -> int | None:
     """The bytes of the body, if the answer tells them: in pieces it does not, and compressed it tells others."""
     announced = response.headers.get("Content-Length", "")
-    return int(announced) if announced.isdigit() and "Content-Encoding" not in response.headers else None
+    return (
+        int(announced)
+        if announced.isascii() and announced.isdecimal() and "Content-Encoding" not in response.headers
+        else None
+    )
 
 
 def _port(address: SplitResult) -> int | None:

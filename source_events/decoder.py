@@ -9,8 +9,10 @@ from typing import Any
 
 import msgspec
 import requests
+from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.decoders import JsonDecoder
 from airbyte_cdk.sources.types import Config
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from msgspec import Raw
 
 from source_events.connection import PageResponse
@@ -23,10 +25,21 @@ class AnswerRefused(Exception):
 
 def raise_refusal(answer: Any) -> None:
     """
-    :raises AnswerRefused: if the answer is an object with a `status` of `KO` or `fail`
+    :raises AnswerRefused: if the answer is an object with a `status` of `KO` or `fail`, or with an `error`
     """
-    if isinstance(answer, Mapping) and str(answer.get("status")).upper() in ("KO", "FAIL"):
+    if not isinstance(answer, Mapping):
+        return
+    if str(answer.get("status")).upper() in ("KO", "FAIL"):
         raise AnswerRefused(str(answer.get("message") or f"status {answer['status']}"))
+    if answer.get("error"):
+        raise AnswerRefused(words_of(answer["error"]))
+
+
+def words_of(error: Any) -> str:
+    """What an `error` says, which may be a text or an object with one."""
+    if isinstance(error, Mapping):
+        error = error.get("detail") or error.get("message") or error.get("title")
+    return str(error) if error else "it gives no reason"
 
 
 class AnswerDecoder(JsonDecoder, ABC):
@@ -71,14 +84,38 @@ class AnswerDecoder(JsonDecoder, ABC):
         return response.answer
 
     def _decoded(self, body: bytes) -> Answer:
-        body = _on_one_line(body)
+        body = _on_one_line(readable(body))
         try:
             return self.decode_body(body)
         except msgspec.DecodeError:
-            readable = without_lone_surrogates(body)
-            if readable == body:
+            whole = without_lone_surrogates(body)
+            if whole == body:
                 raise
-            return self.decode_body(readable)
+            return self.decode_body(whole)
+        except RecursionError:
+            message = "An answer of the API is nested deeper than about 900 levels; no destination takes such a record."
+            raise AirbyteTracedException(
+                message=message, internal_message=message, failure_type=FailureType.system_error
+            ) from None
+
+
+def readable(body: bytes) -> bytes:
+    """The body as UTF-8 without a byte order mark.
+
+    U+FFFD takes the place of bytes that are no UTF-8, as texts have them that were cut off within a character: they
+    would make the record, and the line that it stands on, unreadable.
+    """
+    body = body.removeprefix(BYTE_ORDER_MARK)
+    if body.isascii():
+        return body
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return body.decode("utf-8", "replace").encode()
+    return body
+
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def without_lone_surrogates(text: bytes) -> bytes:

@@ -26,12 +26,15 @@ from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events.connection import connection_of
-from source_events.decoder import AnswerDecoder, AnswerRefused, raise_refusal
+from source_events.decoder import AnswerDecoder, AnswerRefused, raise_refusal, readable
 
 logger = logging.getLogger("airbyte")
 
 PASSING_STATUSES = frozenset((408, 425, 429))
 """Client errors that time mends."""
+
+LOST_BY_GATEWAYS = frozenset((502, 504))
+"""Answers of a gateway that has not got the one of the API, which may have worked on the request all the same."""
 
 LONGEST_WAIT = 300.0
 """Seconds that one request may take with all its attempts and waits."""
@@ -44,16 +47,28 @@ class AnswerErrorHandler(DefaultErrorHandler):
     The manifest's response filters say what each status means. Beyond them: what time mends is tried again (429, 5xx,
     a broken connection, a body that is not JSON), everything else fails at once. `restart_parameter` is the request
     parameter that continues a scroll: a client error in answer to it means that the scroll has expired, and its slice
-    is read again in two halves.
+    is read again in two halves. So it is where an answer to it is lost on the way: the scroll may have moved on, also
+    under the same id, and a second request would get the page behind the lost one.
     """
 
+    max_retries: int | str | None = 1000
+    max_time: int = 86_400
+    """Out of the way: `PatientBackoff` gives up earlier, with words for people instead of a stack."""
     restart_parameter: str | None = None
     decoder: AnswerDecoder | None = None
 
     def interpret_response(self, response_or_exception: requests.Response | Exception | None) -> ErrorResolution:
+        if isinstance(response_or_exception, requests.TooManyRedirects):
+            raise self._failure(
+                "The API redirects in circles. Set `provider.api_url` to the address that answers itself.",
+                FailureType.config_error,
+            )
         if not isinstance(response_or_exception, requests.Response):
-            return _again(_unreachable(response_or_exception))
+            problem = _unreachable(response_or_exception)
+            return self._lost(getattr(response_or_exception, "request", None), problem) or _again(problem)
         response = response_or_exception
+        if response.status_code in LOST_BY_GATEWAYS and (lost := self._lost(response.request, _status(response))):
+            return lost
         if response.status_code in PASSING_STATUSES or response.status_code >= 500:
             return _again(f"The API answered {_status(response)}")
         if 300 <= response.status_code < 400:
@@ -81,16 +96,28 @@ class AnswerErrorHandler(DefaultErrorHandler):
             if self.decoder:
                 self.decoder.answer(response)
             else:
-                raise_refusal(msgspec.json.decode(response.content))
+                raise_refusal(msgspec.json.decode(readable(response.content)))
         except msgspec.DecodeError as error:
-            return _again(f"The API answered {_status(response)} with a body that is not the documented JSON ({error})")
+            problem = f"The API answered {_status(response)} with a body that is not the documented JSON ({error})"
+            return self._lost(response.request, problem) or _again(problem)
         except AnswerRefused as refused:
-            raise self._failure(f"The API refused the request: {refused}", FailureType.system_error) from refused
+            message = f"The API refused the request: {_excerpt(str(refused))}"
+            raise self._failure(message, FailureType.system_error) from refused
         return SUCCESS_RESOLUTION
 
     def _scroll_expired(self, response: requests.Response) -> bool:
-        asked = parse_qs(urlsplit(response.request.url or "").query)
-        return self.restart_parameter in asked and response.status_code in (400, 404, 409, 410)
+        return self._continues_scroll(response.request) and response.status_code in (400, 404, 409, 410)
+
+    def _continues_scroll(self, request: requests.PreparedRequest | None) -> bool:
+        return request is not None and self.restart_parameter in parse_qs(urlsplit(request.url or "").query)
+
+    def _lost(self, request: requests.PreparedRequest | None, problem: str) -> ErrorResolution | None:
+        """What to do where an answer may have been lost, if that is more than to ask again."""
+        if not self._continues_scroll(request):
+            return None
+        logger.info(f"{problem}. The page of a scroll may be lost with it, so its slice is read again.")
+        message = "The answers to a scroll are lost again and again"
+        return ErrorResolution(ResponseAction.SPLIT_REQUEST_WINDOW, FailureType.transient_error, message)
 
     def _failure(self, message: str, failure_type: FailureType | None) -> AirbyteTracedException:
         if failure_type is FailureType.config_error:
@@ -127,7 +154,12 @@ def _status(response: requests.Response) -> str:
 def _explanation(response: requests.Response) -> str:
     """The API's own words, where the body has some; at most a line."""
     words = JsonErrorMessageParser().parse_response_error_message(response)
-    return f": {words[:200].rstrip('.')}" if words else ""
+    return f": {_excerpt(words).rstrip('.')}" if words else ""
+
+
+def _excerpt(words: str) -> str:
+    """At most a line of what the API says. Secrets in it are masked first: what is left of one is no secret to mask."""
+    return filter_secrets(words)[:200]
 
 
 @dataclass

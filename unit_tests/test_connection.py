@@ -296,6 +296,11 @@ class TestReading:
         gc.collect()
         assert Background(lambda: connection.memory.reserve(30)).ends()
 
+    @pytest.mark.parametrize("length", ["\xb2", "-1", "1e3", "9" * 30])
+    def test_a_length_that_is_none_is_not_believed(self, network, client, length):
+        network.expect(GET, Response(b"abc", headers={"Content-Length": length}))
+        assert client.get(URL).content == b"abc"
+
     def test_taking_the_body_takes_its_memory_along(self, network, client):
         network.expect(GET, Response(b"abc"))
         response = client.get(URL)
@@ -368,6 +373,9 @@ class TestRedirects:
             pytest.param(URL, "https://host:8443/path", id="another port"),
             pytest.param("http://host:81/a", "http://host:82/a", id="another port of http"),
             pytest.param("http://host/path", "https://other/path", id="to https of another host"),
+            pytest.param(URL, "https://[host/path", id="no address"),
+            pytest.param(URL, "https://host:99999999/path", id="no port"),
+            pytest.param(URL, "https://host/\xff", id="no text"),
         ],
     )
     def test_no_other_redirect_is_followed(self, network, client, here, location):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import requests as http
 from airbyte_cdk.models import FailureType
+from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from freezegun import freeze_time
 from urllib3.connectionpool import HTTPSConnectionPool
@@ -96,6 +97,24 @@ class TestStatuses:
         attempts = 8 if status == 500 else 1
         network.expect(LOGIN, *[Response(body, status)] * attempts)
         assert f"{status}" in read("org_events").error()["message"]
+
+    def test_a_redirect_in_circles_names_the_address_to_mend(self, network):
+        network.expect(LOGIN, *[Response(status=307, headers={"Location": "/v1/sts/login/services"})] * 31)
+        error = read("org_events").error()
+        assert error["failure_type"] == "config_error"
+        assert "in circles" in error["message"]
+        assert "`provider.api_url`" in error["message"]
+
+    @pytest.mark.parametrize("before", [170, 190, 199])
+    def test_no_part_of_a_secret_is_left_where_an_explanation_is_cut(self, network, before):
+        secret = "a-secret-of-some-length"
+        add_to_secrets(secret)
+        network.expect(LOGIN, responses.error(401, "x" * before + secret))
+        assert "a-secret" not in read("org_events").error()["message"]
+
+    def test_a_refusal_with_a_success_is_cut_too(self, network):
+        network.expect(LOGIN, responses.refused("x" * 5_000_000))
+        assert len(read("org_events").error()["message"]) < 500
 
     def test_long_explanations_are_cut(self, network):
         network.expect(LOGIN, responses.error(401, "x" * 5000))
@@ -199,6 +218,20 @@ class TestRetries:
             assert secret not in error["message"] + error["internal_message"]
         assert waits == [1.01, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]
         assert str(output.failure) == error["message"]
+
+    def test_a_server_that_is_slow_to_fail_is_given_up_after_five_minutes_in_words_for_people(self, network, log):
+        with freeze_time("2024-01-02T00:00:00Z") as clock:
+
+            def late() -> Response:
+                clock.tick(60)
+                raise ReadTimeoutError(POOL, "/secret", "read")
+
+            network.expect(LOGIN, responses.token())
+            network.expect(FEED, *[late] * 6)
+            error = read("org_events").error()
+        assert error["failure_type"] == "transient_error"
+        assert "it did not answer in time (attempt 6 of 8)" in error["message"]
+        assert "Retries exhausted" not in log.text
 
     def test_a_login_has_eight_attempts_too(self, network, waits):
         network.expect(LOGIN, *[Response(b"", 503)] * 8)

@@ -160,7 +160,7 @@ class Cloud4Wi:
         return self._page(request, scroll.feed, positions, fields)
 
     def _next_scroll_id(self, scroll: Scroll) -> dict[str, str | None]:
-        if self.behaviour.repeat_scroll_id and scroll.token:
+        if (self.behaviour.repeat_scroll_id or self.behaviour.keep_scroll_id) and scroll.token:
             self._scrolls.touch(scroll)
             return {"scrollId": scroll.token}
         if scroll.exhausted and self.behaviour.scroll_end != "empty_page":

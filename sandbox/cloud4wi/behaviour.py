@@ -16,6 +16,7 @@ class Behaviour(behaviour.Behaviour):
     scroll_end: how a scroll says that it is over; not documented. "empty_page" still carries a scrollId, the others
         drop or empty it on the page with the last rows.
     repeat_scroll_id: answer every page of a scroll with the first page and its own scrollId.
+    keep_scroll_id: the scrollId stays the same on all pages of a scroll, while the scroll moves on; not documented.
     page_cap: answer with fewer rows a page than `size`, without saying so; the organisation's feed only.
     shuffle: order within a page differs from the sort order, as in the published example.
     count: the published example announces one more than it has. A scroll announces the whole result.
@@ -31,6 +32,7 @@ class Behaviour(behaviour.Behaviour):
     expired_scroll_status: int = 404
     scroll_end: Literal["empty_page", "no_scroll_id", "empty_scroll_id", "null_scroll_id"] = "empty_page"
     repeat_scroll_id: bool = False
+    keep_scroll_id: bool = False
     page_cap: int | None = None
     shuffle: bool = True
     count: Literal["plus_one", "exact", "absent", "zero"] = "plus_one"
