@@ -59,7 +59,7 @@ class PageExtractor(RecordExtractor):
 
 def _unreadable(error: UnreadableTime) -> AirbyteTracedException:
     return AirbyteTracedException(
-        message=f"Record {error.record_id} has a time that cannot be read: {error.time!r}.",
+        message=f"Record {error.record_id[:100]} has a time that cannot be read: {error.time[:100]!r}.",
         internal_message="createdAt is not an RFC 3339 time",
         failure_type=FailureType.system_error,
     )

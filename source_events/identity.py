@@ -29,7 +29,11 @@ def synthetic_id(
 
 
 def _value(raw: Raw | None) -> Any:
-    return _decode(raw) if raw else None
+    try:
+        return _decode(raw) if raw else None
+    except (msgspec.DecodeError, RecursionError):
+        # A number of thousands of digits, or thousands of levels: then it does depend on how the API writes it.
+        return bytes(raw or b"").decode()
 
 
 def _number(literal: str) -> float | int | str:

@@ -12,7 +12,7 @@ class UnreadableTime(ValueError):
     """A `createdAt` that is not a date and time with a zone; `record_id` says whose."""
 
     def __init__(self, time: str, record_id: str = "") -> None:
-        super().__init__(time)
+        super().__init__(time[:100])
         self.time = time
         self.record_id = record_id
 

@@ -91,6 +91,7 @@ ABSENT = Raw(b"")
 _decode_rows = msgspec.json.Decoder(list[Raw]).decode
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_any = msgspec.json.Decoder().decode
+_decode_number = msgspec.json.Decoder(int).decode
 
 
 class InstanceDecoder(AnswerDecoder):
@@ -110,7 +111,10 @@ class InstanceDecoder(AnswerDecoder):
 
 
 def _number(raw: Raw | None) -> int | None:
-    return int(bytes(raw)) if raw and bytes(raw).isdigit() else None
+    try:
+        return _decode_number(raw) if raw else None
+    except msgspec.DecodeError:
+        return None
 
 
 def _refusal(fields: Mapping[str, Raw]) -> AnswerRefused | None:
@@ -122,7 +126,7 @@ def _refusal(fields: Mapping[str, Raw]) -> AnswerRefused | None:
 
 def _shape(fields: Mapping[str, Raw]) -> str:
     """Names and types, without any data."""
-    named = (f"{name}: {type(_decode_any(value)).__name__}" for name, value in list(fields.items())[:20])
+    named = (f"{name[:50]}: {type(_decode_any(value)).__name__}" for name, value in list(fields.items())[:20])
     return f"object with {{{', '.join(named)}}}"
 
 
@@ -265,7 +269,7 @@ def utc(native: str, zone: ZoneInfo) -> str:
             return local_time(native, zone)
         if EPOCH.fullmatch(native):
             return _from_epoch(native)
-    except (UnreadableTime, OverflowError):
+    except (ValueError, OverflowError):
         pass
     return native
 

@@ -18,13 +18,14 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.requesters.requester import Requester
 from airbyte_cdk.sources.declarative.retrievers.retriever import Retriever
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
+from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from msgspec import Raw, Struct
 
 from source_events.authentication import RenewingAuthenticator
 from source_events.connection import connection_of
 from source_events.contacts import FeedContactRetriever
-from source_events.decoder import AnswerDecoder, AnswerRefused
+from source_events.decoder import AnswerDecoder, AnswerRefused, words_of
 from source_events.density import SliceReader
 from source_events.extraction import EventFilter
 from source_events.page import ENVELOPE_FIELDS, Answer, Entity, Envelope, Event, Identity, Row, page_of
@@ -69,14 +70,9 @@ def host_of(config: Config) -> str:
 # --- answers
 
 
-class _Error(Struct):
-    title: str | None = None
-    detail: str | None = None
-
-
 class _Answer(Struct):
     data: dict[str, Raw] | None = None
-    error: _Error | None = None
+    error: Any = None
 
 
 class _Named(Struct, kw_only=True):
@@ -122,6 +118,7 @@ class EventRow(Event, gc=False):
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_rows = msgspec.json.Decoder(list[Raw]).decode
+_decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_total = msgspec.json.Decoder(int).decode
 _decode_event = msgspec.json.Decoder(_Event).decode
 _decode_property = msgspec.json.Decoder(_PropertyRecord).decode
@@ -134,19 +131,28 @@ class ListDecoder(AnswerDecoder):
 
     def __init__(self, config: Config, collection: str, parameters: Mapping[str, Any] | None = None) -> None:
         super().__init__(config, parameters)
+        self.parameters = parameters
         self.collection = collection
         self._host = host_of(config)
 
     def decode_body(self, body: bytes) -> Answer:
         answer = _decode_answer(body)
         if answer.error:
-            raise AnswerRefused(answer.error.detail or answer.error.title or "it gives no reason")
+            raise AnswerRefused(words_of(answer.error))
         if answer.data is None or self.collection not in answer.data:
             raise msgspec.ValidationError(f"Object missing required field `data.{self.collection}`")
         return Answer(rows=_decode_rows(answer.data[self.collection]), announced=_total(answer.data))
 
     def row(self, raw: Raw) -> Row[Any]:
-        return Row(raw, Identity(provider=NAME, organizationId=self._host))
+        """
+        :raises msgspec.DecodeError: if the row is no object, or has no value of the stream's key
+        """
+        fields = _decode_object(raw)
+        key = (self.parameters or {}).get("key")
+        if key and bytes(fields.get(key, ABSENT)) in (b"", b"null", b'""'):
+            raise msgspec.ValidationError(f"Object missing required field `{key}`")
+        native = [name for name in ("provider", "organizationId") if name in fields]
+        return Row(raw, Identity(provider=NAME, organizationId=self._host), native)
 
 
 class EventDecoder(ListDecoder):
@@ -158,6 +164,8 @@ class EventDecoder(ListDecoder):
 
     def row(self, raw: Raw) -> EventRow:
         event = _decode_event(raw)
+        if event.event_id == "":
+            raise msgspec.ValidationError("Object missing required field `event_id`")
         envelope = Envelope(
             id=str(event.event_id),
             provider=NAME,
@@ -467,10 +475,11 @@ class PropertyRecordFilter(WindowFilter):
         envelope = event.envelope
         for raw in event.property_records or ():
             record = self._decoded(raw, envelope.id)
+            own_id = _text(record.property_id) or _text(record.property_record_id)
             identity = PropertyRecord(
                 provider=NAME,
                 organizationId=self._host,
-                id=f"{envelope.id}:{_text(record.property_id) or _text(record.property_record_id)}",
+                id=f"{envelope.id}:{own_id}",
                 eventId=envelope.id,
                 contactId=envelope.contactId,
                 createdAt=envelope.createdAt,
@@ -480,7 +489,10 @@ class PropertyRecordFilter(WindowFilter):
     @staticmethod
     def _decoded(raw: Raw, event_id: str) -> _PropertyRecord:
         try:
-            return _decode_property(raw)
+            record = _decode_property(raw)
+            if not _text(record.property_id) and not _text(record.property_record_id):
+                raise msgspec.ValidationError("it has neither `property_id` nor `property_record_id`")
+            return record
         except msgspec.DecodeError as error:
             message = f"A property record of event {event_id} cannot be read: {error}."
             raise AirbyteTracedException(
@@ -499,6 +511,9 @@ class HourlyAuthenticator(RenewingAuthenticator):
     neighbouring hours.
     """
 
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self._masked: set[str] = set()
+
     @property
     def token(self) -> str:
         return self._at(_now())
@@ -512,7 +527,15 @@ class HourlyAuthenticator(RenewingAuthenticator):
     def _at(self, moment: datetime) -> str:
         credentials = self.config["provider"]["credentials"]
         pair = f"{credentials['login']}:{hourly_hash(credentials['password'], moment)}"
-        return "Basic " + base64.b64encode(pair.encode()).decode()
+        encoded = base64.b64encode(pair.encode()).decode()
+        self._mask(encoded)
+        return f"Basic {encoded}"
+
+    def _mask(self, encoded: str) -> None:
+        """Keep it out of all output: it is as good as the password for an hour."""
+        if encoded not in self._masked:
+            self._masked.add(encoded)
+            add_to_secrets(encoded)
 
 
 def hourly_hash(password: str, moment: datetime) -> str:

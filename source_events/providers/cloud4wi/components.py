@@ -22,9 +22,9 @@ class _Answer(Struct):
 
     events: list[Raw] | None = None
     scrollId: str | None = None
-    count: int | None = None
-    status: str | None = None
-    message: str | None = None
+    count: Any = None
+    status: Any = None
+    message: Any = None
 
 
 class _Event(Struct, gc=False):
@@ -63,11 +63,15 @@ class EventDecoder(AnswerDecoder):
 
     def decode_body(self, body: bytes) -> Answer:
         answer = _decode_answer(body)
-        if answer.status is not None and answer.status.upper() == "KO":
-            raise AnswerRefused(answer.message or "status KO")
+        if isinstance(answer.status, str) and answer.status.upper() == "KO":
+            raise AnswerRefused(str(answer.message or "status KO"))
         if answer.events is None:
             raise msgspec.ValidationError("Object missing required field `events`")
-        return Answer(rows=answer.events, token=answer.scrollId or None, announced=answer.count)
+        return Answer(
+            rows=answer.events,
+            token=answer.scrollId or None,
+            announced=answer.count if type(answer.count) is int else None,
+        )
 
     def row(self, raw: Raw) -> Event:
         item = _decode_item(raw)

@@ -61,7 +61,7 @@ class KeyAuthenticator(DeclarativeAuthenticator):
 class _Answer(Struct):
     """`status` is `success`, or `fail` with a message, also in an answer with the status 200."""
 
-    status: str | None = None
+    status: Any = None
     message: Any = None
     data: Raw = ABSENT
 
@@ -116,7 +116,7 @@ _decode_event = msgspec.json.Decoder(_Event).decode
 
 def _data(body: bytes) -> Raw:
     answer = _decode_answer(body)
-    if answer.status is not None and answer.status.lower() in ("fail", "error"):
+    if isinstance(answer.status, str) and answer.status.lower() in ("fail", "error"):
         raise AnswerRefused(str(answer.message or f"status {answer.status}"))
     if not answer.data:
         raise msgspec.ValidationError("Object missing required field `data`")
@@ -136,6 +136,8 @@ class ContactDecoder(AnswerDecoder):
 
     def row(self, raw: Raw) -> Entity:
         contact = _decode_contact(raw)
+        if not contact.key:
+            raise msgspec.ValidationError("Object missing required field `_id`")
         identity = Identity(PROVIDER, self.config["provider"]["workspace_id"], contact.key)
         own = {"id": contact.id, "provider": contact.provider, "organizationId": contact.organizationId}
         return Row(raw, identity, [name for name, value in own.items() if value is not ABSENT])
@@ -247,14 +249,14 @@ class Reading:
         return any(page.hashes[0] in before.hashes for before, page in pairwise(self.pages))
 
     def repeats(self) -> bool:
-        """Whether the last page is the one before again, and neither new events nor twins explain it.
+        """Whether the last page is an earlier one again, and neither new events nor twins explain it.
 
         Newest first, pages can only be alike by twins if all their events have the same time.
         """
         if len(self.pages) < 2:
             return False
-        before, page = self.pages[-2:]
-        if (page.hashes, page.announced) != (before.hashes, before.announced):
+        page = self.pages[-1]
+        if all((page.hashes, page.announced) != (before.hashes, before.announced) for before in self.pages[:-1]):
             return False
         times = {row.envelope.createdAt for row in page.rows}
         return len(times) > 1 or self.received > (page.announced or 0)
@@ -381,7 +383,7 @@ class EventRetriever(Retriever):
         try:
             normalize_times([row.envelope for row in rows])
         except UnreadableTime as error:
-            raise self._unreadable(contact, error.record_id, f"its time is {error.time!r}") from error
+            raise self._unreadable(contact, error.record_id, f"its time is {error.time[:100]!r}") from error
         return EventPage(rows, answer.announced)
 
     def _row(self, raw: Raw, contact: str, position: int) -> EventRow:

@@ -1,0 +1,386 @@
+"""Hostile and odd data against every decoder: what comes out is valid and native, or one clear error says why not.
+
+`odd_data/` has bodies that were once answered wrongly, each as the API might send it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from source_events.connection import Connection, PageResponse
+from source_events.decoder import AnswerDecoder, AnswerRefused
+from source_events.extraction import PageExtractor
+from source_events.page import ENVELOPE_FIELDS, PAGE, Draft, finish
+from source_events.providers.app_market import components as app_market
+from source_events.providers.carecloud import components as carecloud
+from source_events.providers.cloud4wi import components as cloud4wi
+from source_events.providers.swipe_one import components as swipe_one
+from source_events.times import UnreadableTime
+
+TIME = "2024-01-01T00:00:00Z"
+EXPECTED = (msgspec.DecodeError, AnswerRefused, AirbyteTracedException, UnreadableTime)
+"""What the error handler, the extractor and the filter turn into an error for people."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A decoder, a row with no more than it needs, and the answer around rows."""
+
+    decoder: AnswerDecoder
+    row: Mapping[str, Any]
+    around: tuple[bytes, bytes]
+    added: frozenset[str] = frozenset(ENVELOPE_FIELDS)
+    required: tuple[tuple[str, ...], ...] = ()
+    """The paths to the fields without which a row is an error."""
+
+    def body(self, *rows: bytes) -> bytes:
+        return self.around[0] + b",".join(rows) + self.around[1]
+
+
+def case(decoder: Callable[..., AnswerDecoder], provider: dict[str, Any], **fields: Any) -> Case:
+    config = {"provider": provider, "connection": Connection(1, None)}
+    return Case(decoder(config), **fields)
+
+
+CARECLOUD = {"api_url": "https://project.example/v1.0", "time_zone": "UTC"}
+ENTITY = frozenset({"id", "provider", "organizationId"})
+CASES = {
+    "cloud4wi": case(
+        cloud4wi.EventDecoder,
+        {"organization_id": "o"},
+        row={"event": {"id": "e", "type": "visit"}, "customerId": "c", "when": {"createdAt": TIME}},
+        around=(b'{"events":[', b"]}"),
+        required=(("event", "id"), ("when", "createdAt"), ("when",)),
+    ),
+    "swipe_one": case(
+        swipe_one.EventDecoder,
+        {"workspace_id": "o"},
+        row={"type": "visit", "timestamp": TIME},
+        around=(b'{"status":"success","data":{"events":[', b"]}}"),
+        required=(("timestamp",),),
+    ),
+    "swipe_one contacts": case(
+        swipe_one.ContactDecoder,
+        {"workspace_id": "o"},
+        row={"_id": "c"},
+        around=(b'{"status":"success","data":{"contacts":[', b"]}}"),
+        added=ENTITY,
+        required=(("_id",),),
+    ),
+    "app_market": case(
+        app_market.EventDecoder,
+        {"instance_id": "o", "time_zone": "UTC"},
+        row={"id": "e", "event_type": "visit", "created_on": TIME},
+        around=(b"[", b"]"),
+        required=(("created_on",),),
+    ),
+    "app_market contacts": case(
+        app_market.ContactDecoder,
+        {"instance_id": "o", "time_zone": "UTC"},
+        row={"id": "c"},
+        around=(b'{"contacts":[', b"]}"),
+        added=ENTITY,
+    ),
+    "carecloud": case(
+        lambda config: carecloud.EventDecoder(config, "events"),
+        CARECLOUD,
+        row={"event_id": "e", "created_at": "2024-01-01 00:00:00"},
+        around=(b'{"data":{"events":[', b"]}}"),
+        required=(("event_id",), ("created_at",)),
+    ),
+    "carecloud reference list": case(
+        lambda config: carecloud.ListDecoder(config, "event_types", {"key": "event_type_id"}),
+        CARECLOUD,
+        row={"event_type_id": "t"},
+        around=(b'{"data":{"event_types":[', b"]}}"),
+        added=frozenset({"provider", "organizationId"}),
+        required=(("event_type_id",),),
+    ),
+}
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES.keys())
+def odd(request: pytest.FixtureRequest) -> Case:
+    found: Case = request.param
+    return found
+
+
+def lines_of(case: Case, body: bytes) -> bytes:
+    """The finished records of an answer with this body, by the components that make them in a sync."""
+    response = PageResponse()
+    response.status_code, response._content = 200, body
+    lines = b""
+    for record in PageExtractor(case.decoder, {}, {}).extract_records(response):
+        draft: Draft = record[PAGE]
+        identify(draft)
+        lines += finish(draft).lines
+    return lines
+
+
+def identify(draft: Draft) -> None:
+    progress = app_market.Progress()
+    for row in draft.rows:
+        if isinstance(row, app_market.InstanceRow):
+            progress.identify(row)
+    swipe_one.identify(row for row in draft.rows if isinstance(row, swipe_one.EventRow))
+
+
+def strictly_parsed(lines: bytes) -> list[dict[str, Any]]:
+    """The records; an error of the test if a line is no JSON by the letter of the standard."""
+
+    def refused(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    records = []
+    for line in lines.decode("utf-8").split("\n")[:-1]:
+        record = json.loads(line, parse_constant=refused, parse_float=str, parse_int=str)
+        assert isinstance(record, dict)
+        line.encode("utf-8")
+        json.dumps(record, ensure_ascii=False).encode("utf-8")
+        records.append(record)
+    return records
+
+
+def records_or_error(case: Case, body: bytes) -> list[dict[str, Any]] | None:
+    """The strictly parsed records; nothing where there is one of the expected errors, with a message of some lines."""
+    try:
+        lines = lines_of(case, body)
+    except EXPECTED as error:
+        message = str(error)
+    else:
+        return strictly_parsed(lines)
+    assert len(message) < 2000
+    return None
+
+
+def row_with(case: Case, value: bytes, name: bytes = b"odd") -> bytes:
+    return json.dumps(case.row).encode()[:-1] + b',"' + name + b'":' + value + b"}"
+
+
+# --- values
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(b"null", id="null"),
+        pytest.param(b"{}", id="an empty object"),
+        pytest.param(b"123456789012345678901234567890", id="an integer beyond 64 bits"),
+        pytest.param(b"1" + b"0" * 5000, id="an integer of 5001 digits"),
+        pytest.param(b"0.1000000000000000055511151231257827", id="more digits than a double has"),
+        pytest.param(b"1E+400", id="a number beyond any double"),
+        pytest.param(b"-0.0", id="minus zero"),
+        pytest.param(b'{"a":1,"a":2}', id="a name twice"),
+        pytest.param(b'"' + b"x" * 3_000_000 + b'"', id="3 MB of text"),
+        pytest.param(b"[" * 800 + b"]" * 800, id="800 levels"),
+        pytest.param(rb'"\u0000\u001f\u007f"', id="control characters in escapes"),
+        pytest.param(b'"\x7f\xc2\x85\xe2\x80\xa8"', id="line breaks of Unicode"),
+        pytest.param(rb'"\ud83d\ude00"', id="a surrogate pair"),
+        pytest.param(rb'"</script>\/\\"', id="slashes"),
+    ],
+)
+@pytest.mark.parametrize("name", [b"odd", b"", b"properties", b"content"])
+def test_a_value_of_a_field_that_nobody_knows_stays_byte_for_byte(odd, value, name):
+    [line] = lines_of(odd, odd.body(row_with(odd, value, name))).split(b"\n")[:-1]
+    assert b'"%b":%b' % (name, value) in line
+    if len(value) < 4000:
+        assert strictly_parsed(line + b"\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "readable"),
+    [
+        pytest.param(b'"caf\xc3"', '"caf\ufffd"', id="a text that is cut off within a character"),
+        pytest.param(b'"\xff\xfe"', '"\ufffd\ufffd"', id="no UTF-8"),
+        pytest.param(b'"\xed\xa0\x80"', '"\ufffd\ufffd\ufffd"', id="half a pair as bytes"),
+        pytest.param(rb'"\ud800"', r'"\ufffd"', id="half a pair as an escape"),
+        pytest.param(rb'"\udc00\ud800"', r'"\ufffd\ufffd"', id="a pair the wrong way round"),
+    ],
+)
+@pytest.mark.parametrize("name", [b"odd", b"type", b"provider"])
+def test_what_is_no_text_is_replaced_where_it_stands_and_the_record_comes(odd, value, readable, name):
+    row = json.dumps({field: native for field, native in odd.row.items() if field.encode() != name}).encode()
+    row = row[:-1] + b',"' + name + b'":' + value + b"}"
+    [record] = strictly_parsed(lines_of(odd, odd.body(row)))
+    if name == b"odd":
+        assert record["odd"] == json.loads(readable)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_answer(odd):
+    row = json.dumps(odd.row).encode()
+    assert lines_of(odd, b"\xef\xbb\xbf" + odd.body(row)) == lines_of(odd, odd.body(row)) != b""
+
+
+@pytest.mark.parametrize(
+    "value", [b"NaN", b"Infinity", b"-Infinity", b"01", b"1.", b"'a'", b'"a\x00b"', b'"a\tb"', rb'"\q"', b"undefined"]
+)
+def test_what_is_no_json_is_said_so_with_its_place(odd, value):
+    with pytest.raises(msgspec.DecodeError, match="byte"):
+        lines_of(odd, odd.body(row_with(odd, value)))
+
+
+@pytest.mark.parametrize("levels", [2_000, 200_000])
+def test_thousands_of_levels_are_one_clear_error(odd, levels):
+    with pytest.raises(AirbyteTracedException) as caught:
+        lines_of(odd, odd.body(row_with(odd, b"[" * levels + b"]" * levels)))
+    assert "nested deeper" in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+# --- rows
+
+
+@pytest.mark.parametrize("row", [b"null", b'"text"', b"[]", b"5", b"true", b"[{}]"])
+def test_a_row_that_is_no_object_is_an_error_that_names_its_position(odd, row):
+    good = json.dumps(odd.row).encode()
+    with pytest.raises(AirbyteTracedException, match="Row 1 of an answer cannot be read"):
+        lines_of(odd, odd.body(good, row, good))
+
+
+@pytest.mark.parametrize("value", ["absent", None, ""])
+def test_a_row_without_an_id_or_a_time_is_an_error_that_says_where(odd, value):
+    for path in odd.required:
+        row = json.loads(json.dumps(odd.row))
+        holder = row
+        for name in path[:-1]:
+            holder = holder[name]
+        holder[path[-1]] = value
+        if value == "absent":
+            del holder[path[-1]]
+        if path == ("created_at",) and value is None:
+            continue  # It is how CareCloud writes an event without a time.
+        with pytest.raises((AirbyteTracedException, UnreadableTime)) as caught:
+            lines_of(odd, odd.body(json.dumps(odd.row).encode(), json.dumps(row).encode()))
+        error = caught.value
+        named = error.record_id if isinstance(error, UnreadableTime) else str(error)
+        assert "Row 1" in named or odd.row.get("event", {}).get("id", "e") in named
+
+
+@pytest.mark.parametrize("value", [b"5", b"1.5", b"123456789012345678901234567890", b"true", b"[]", b"{}", b"1e400"])
+def test_an_id_that_is_no_text_is_a_text_or_an_error(odd, value):
+    paths = [path for path in odd.required or (("id",),) if path[-1].endswith("id")]
+    for path in paths:
+        native = json.loads(json.dumps(odd.row))
+        holder = native
+        for name in path[:-1]:
+            holder = holder[name]
+        holder[path[-1]] = "ODD"
+        records = records_or_error(odd, odd.body(json.dumps(native).encode().replace(b'"ODD"', value)))
+        assert all(isinstance(record.get("id", ""), str) for record in records or ())
+
+
+def test_an_empty_answer_has_no_rows(odd):
+    assert lines_of(odd, odd.body()) == b""
+
+
+def test_a_time_or_an_id_of_a_megabyte_makes_no_message_of_a_megabyte():
+    odd = CASES["cloud4wi"]
+    row = {"event": {"id": "e" * 1_000_000}, "when": {"createdAt": ["x" * 1_000_000]}}
+    with pytest.raises(AirbyteTracedException) as caught:
+        lines_of(odd, odd.body(json.dumps(row).encode()))
+    assert len(str(caught.value)) < 500
+
+
+def test_a_row_of_a_reference_list_has_each_name_once():
+    odd = CASES["carecloud reference list"]
+    [line] = lines_of(odd, odd.body(b'{"event_type_id":"t","provider":"native","organizationId":5}')).splitlines()
+    assert line.count(b'"provider"') == line.count(b'"organizationId"') == 1
+    assert json.loads(line)["provider"] == "carecloud"
+
+
+@pytest.mark.parametrize("total", [b"1" + b"0" * 5000, b"-1", b"1.5", b'"many"', b"null", b"{}", b"1e400"])
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("cloud4wi", b'{"count":%b,"events":[]}'),
+        ("swipe_one", b'{"data":{"count":%b,"events":[]}}'),
+        ("app_market", b'{"total":%b,"events":[]}'),
+        ("carecloud", b'{"data":{"total_items":%b,"events":[]}}'),
+    ],
+)
+def test_a_total_that_is_none_is_not_believed(name, body, total):
+    # A number that Python cannot hold makes an answer that is said not to be JSON of the documented form.
+    assert records_or_error(CASES[name], body % total) in ([], None if b"0" * 400 in total or b"e" in total else [])
+
+
+@pytest.mark.parametrize("time", ["9" * 5000, "1" * 30, "99999-01-01T00:00:00Z", "0000-00-00T00:00:00Z"])
+def test_a_time_beyond_all_times_is_named_with_its_record(time):
+    odd = CASES["app_market"]
+    with pytest.raises(UnreadableTime) as caught:
+        lines_of(odd, odd.body(json.dumps({"id": "e", "created_on": time}).encode()))
+    assert caught.value.record_id == "e"
+
+
+def test_property_records_without_any_id_are_not_taken_for_one_another():
+    with pytest.raises(AirbyteTracedException, match="neither `property_id` nor `property_record_id`"):
+        carecloud.PropertyRecordFilter._decoded(msgspec.Raw(b'{"property_value":1}'), "e")
+
+
+# --- any data
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(), values, max_size=3),
+    max_leaves=10,
+)
+FIELDS = st.sampled_from(
+    (
+        "id",
+        "type",
+        "event",
+        "when",
+        "customerId",
+        "timestamp",
+        "created_on",
+        "count",
+        "status",
+        "data",
+        *ENVELOPE_FIELDS,
+    )
+)
+
+
+@pytest.mark.parametrize("odd", CASES.values(), ids=CASES.keys())
+@given(fields=st.dictionaries(FIELDS | st.text(), VALUES, max_size=6), ascii=st.booleans())
+def test_any_object_is_itself_with_the_envelope_or_one_clear_error(odd, fields, ascii):
+    native = {**fields, **odd.row}
+    body = odd.body(json.dumps(native, ensure_ascii=ascii).encode("utf-8", "surrogatepass"))
+    if records_or_error(odd, body) is None:
+        return
+    [record] = [json.loads(line) for line in lines_of(odd, body).splitlines()]
+    for name in native:
+        if name not in odd.added:
+            assert record[name] == native[name] or "\ufffd" in json.dumps(record[name], ensure_ascii=False)
+    assert set(native) <= set(record)
+
+
+JUNK = st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize("odd", CASES.values(), ids=CASES.keys())
+@given(junk=JUNK, where=st.integers(0, 400), replaced=st.integers(0, 60))
+@example(junk=b"\xff", where=20, replaced=0)
+@example(junk=b"[" * 5000, where=0, replaced=0)
+def test_any_bytes_are_records_or_one_clear_error(odd, junk, where, replaced):
+    row = row_with(odd, b'{"nested":[1,"two",null]}')
+    body = odd.body(row, row)
+    body = body[:where] + junk + body[where + replaced :]
+    records_or_error(odd, body)
+
+
+CORPUS = sorted((Path(__file__).parent / "odd_data").iterdir())
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_what_was_once_answered_wrongly(odd, path):
+    records_or_error(odd, path.read_bytes())
