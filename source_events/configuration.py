@@ -112,6 +112,11 @@ def _schema_problems(schema: Mapping[str, Any], value: Mapping[str, Any], prefix
         # A pattern's `$` also matches before a line break at the end.
         if isinstance(entry, str) and ("\n" in entry or "\r" in entry):
             yield f"`{prefix}{name}` must not have a line break."
+        if isinstance(entry, str) and not _is_text(entry):
+            yield f"`{prefix}{name}` is not a text: it has half of a surrogate pair."
+        for position, item in enumerate(entry if isinstance(entry, list) else ()):
+            if isinstance(item, str) and not _is_text(item):
+                yield f"`{prefix}{name}[{position}]` is not a text: it has half of a surrogate pair."
     for name, branches in choices.items():
         if isinstance(given.get(name), Mapping):
             yield from _choice_problems(branches, given[name], f"{prefix}{name}.")
@@ -120,6 +125,15 @@ def _schema_problems(schema: Mapping[str, Any], value: Mapping[str, Any], prefix
             alike = difflib.get_close_matches(name, schema["properties"], n=1)
             if alike:
                 yield f"`{prefix}{name}` is not a field; did you mean `{prefix}{alike[0]}`?"
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written as UTF-8: JSON can escape halves of a surrogate pair that no text can have."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _choice_problems(branches: list[Mapping[str, Any]], value: Mapping[str, Any], prefix: str) -> Iterator[str]:

@@ -65,7 +65,11 @@ class PageEntrypoint(AirbyteEntrypoint):
     def set_up_secret_filter(config: Mapping[str, Any], connection_specification: Mapping[str, Any]) -> None:
         """Mask the secrets as they are, as they stand in JSON, and as they stand in a URL."""
         secrets = [str(secret) for secret in get_secrets(connection_specification, config) if secret]
-        written = {form for secret in secrets for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe=""))}
+        written = {
+            form
+            for secret in secrets
+            for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe="", errors="replace"))
+        }
         update_secrets(sorted(written, key=len, reverse=True))
 
 
@@ -86,6 +90,24 @@ class PeopleFilter(logging.Filter):
         return not isinstance(error, AirbyteTracedException) and not self.MISLEADING.match(str(record.msg))
 
 
+class DiscreetFilter(logging.Filter):
+    """Takes out of the CDK's debug lines what may hold credentials that no filter knows yet.
+
+    It logs requests and answers as a whole, the answer to a login before its token is known to be a secret; a URL's
+    query may hold the token of a scroll.
+    """
+
+    INDISCREET = ("headers", "body", "request_body")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        fields = vars(record)
+        for name in self.INDISCREET:
+            fields.pop(name, None)
+        if isinstance(fields.get("url"), str):
+            fields["url"] = fields["url"].partition("?")[0]
+        return True
+
+
 def launch(arguments: list[str]) -> None:
     """Run a command of the protocol; exits with 1 after an error, which has been written as a message."""
     prepare_memory()
@@ -94,6 +116,7 @@ def launch(arguments: list[str]) -> None:
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(writer)
             handler.addFilter(PeopleFilter())
+            handler.addFilter(DiscreetFilter())
     end_on_request(writer)
     entrypoint = PageEntrypoint(SourceEvents(), writer)
     try:

@@ -16,7 +16,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events import entrypoint
 from source_events.configuration import InvalidConfiguration
-from source_events.entrypoint import PageEntrypoint, PeopleFilter, error_message, launch, prepare_memory
+from source_events.entrypoint import DiscreetFilter, PageEntrypoint, PeopleFilter, error_message, launch, prepare_memory
 from source_events.source import SourceEvents
 from source_events.specification import specification
 from unit_tests.providers.cloud4wi import requests, responses
@@ -99,6 +99,21 @@ class TestLog:
 
     def test_any_other_error_is_not(self):
         assert self.passes("Exception while syncing", KeyError("unheard of"))
+
+    def test_a_debug_line_keeps_its_address_and_status_and_nothing_that_may_be_secret(self):
+        record = logging.makeLogRecord(
+            {
+                "msg": "Receiving response",
+                "url": "https://host/path?scrollId=token",
+                "headers": {"Authorization": "token"},
+                "body": "token",
+                "request_body": "token",
+                "status": 200,
+            }
+        )
+        assert DiscreetFilter().filter(record)
+        assert (record.__dict__["url"], record.__dict__["status"]) == ("https://host/path", 200)
+        assert "token" not in str(vars(record))
 
 
 class TestErrors:
