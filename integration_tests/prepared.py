@@ -50,7 +50,7 @@ class PreparedConnector:
         self,
         command: str,
         *options: str,
-        speed: float = 50,
+        speed: float = 1000,
         read_timeout: float = 60,
         environment: Mapping[str, str] | None = None,
         **files: Any,
@@ -89,7 +89,7 @@ class PreparedConnector:
 
 def serve() -> None:
     """Fork for each request on standard input; answer with the exit status."""
-    import source_events.entrypoint  # noqa: F401
+    import source_events.entrypoint
     import source_events.source  # noqa: F401
 
     print(STARTED, flush=True)

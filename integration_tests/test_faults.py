@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from integration_tests import app_market, carecloud, cloud4wi, swipe_one
-from integration_tests.connector import Json, Output, once
+from integration_tests.connector import Json, Output
 from integration_tests.prepared import PreparedConnector
 from integration_tests.secrets import forms_of, secrets_of
 from sandbox.process import Control, Sandbox
@@ -46,8 +46,10 @@ CASES = {
             "cloud4wi",
             "org_events",
             "/events$",
-            lambda sandbox: cloud4wi.config(sandbox.url, window_size="P30D"),
+            lambda sandbox: cloud4wi.config(sandbox.url, window_size="P99D"),
             {"page_cap": 60},
+            # A scroll that a broken connection may have moved on is read again from its start.
+            contents=lambda output, stream: Counter(set(output.ids(stream))),
             refused={"status": "KO", "message": "quota spent"},
             token_status=403,
         ),
@@ -64,7 +66,7 @@ CASES = {
             "app_market",
             "org_events",
             "/events/get$",
-            lambda sandbox: app_market.config(sandbox.url, window_size="P30D"),
+            lambda sandbox: app_market.config(sandbox.url, window_size="P99D"),
             {"limit_cap": 60},
             refused={"error": "quota spent"},
         ),
@@ -72,7 +74,7 @@ CASES = {
             "carecloud",
             "org_events",
             "/events$",
-            lambda sandbox: carecloud.config(sandbox.url, window_size="P30D"),
+            lambda sandbox: carecloud.config(sandbox.url, window_size="P99D"),
             {"count_cap": 60},
             refused={"error": {"title": "Error", "detail": "quota spent"}},
             token_status=401,
@@ -116,7 +118,8 @@ def case(request: pytest.FixtureRequest, control: Control) -> Case:
 def assert_complete(output: Output, case: Case, control: Control) -> None:
     assert output.status == 0, output.errors
     assert output.errors == []
-    assert case.contents(output, case.stream) == once(control.event_ids(case.name))
+    assert case.contents(output, case.stream) == Counter(control.event_ids(case.name))
+    assert len(output.ids(case.stream)) == EVENTS
 
 
 def assert_one_clear_error(output: Output, case: Case, failure_type: str, *words: str) -> None:
@@ -151,7 +154,7 @@ PASSING: dict[str, Json] = {
     "502 as HTML": {"status": 502, "body": HTML},
     "503 without a body": {"status": 503, "headers": {"Retry-After": "2"}},
     "503 as HTML": {"status": 503, "body": HTML},
-    "time-out": {"delay": 1.5},
+    "time-out": {"delay": 0.7},
     "reset before the body": {"reset": True},
     "reset within the body": {"reset_after": 200},
     "reset after the body": {"reset_after": 10**9},
@@ -172,7 +175,7 @@ def test_a_fault_that_passes_loses_nothing(
     sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case, fault: Json
 ) -> None:
     control.add_fault(path=case.feed, skip=1, times=2, **fault)
-    output = connector.read(case.config(sandbox), case.stream, read_timeout=0.5 if "delay" in fault else 60)
+    output = connector.read(case.config(sandbox), case.stream, read_timeout=0.3 if "delay" in fault else 60)
     assert_complete(output, case, control)
     [added] = control.faults()
     assert added["fired"] == 2
@@ -215,17 +218,41 @@ def test_an_expired_scroll_loses_nothing(
     assert output.ids(case.stream).keys() == set(control.event_ids("cloud4wi"))
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"reset_after": 200},
+        {"cut": 200},
+        {"corrupt_gzip": True},
+        {"delay": 0.7},
+        {"reset": True},
+        {"status": 502},
+        {"status": 503},
+        {"status": 429},
+    ],
+    ids=["reset within", "cut", "broken gzip", "time-out", "reset", "502", "503", "429"],
+)
+def test_a_scroll_that_moves_on_under_the_same_id_loses_no_page(
+    sandbox: Sandbox, connector: PreparedConnector, control: Control, fault: Json
+) -> None:
+    case = CASES["cloud4wi"]
+    control.behaviour("cloud4wi", keep_scroll_id=True, **case.cap)
+    control.add_fault(query={"scrollId": "."}, skip=1, times=2, **fault)
+    assert_complete(connector.read(case.config(sandbox), case.stream, read_timeout=0.3), case, control)
+
+
 # --- faults that stay
 
 
 def clear_error(
     sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case, fault: Json, *expected: str
-) -> list[Json]:
-    """Read with a fault that stays from the second page on; gives the requests that were disturbed."""
+) -> int:
+    """Read with a fault that stays from the second page on; gives the number of requests that were disturbed."""
     control.add_fault(path=case.feed, skip=1, times=None, **fault)
     settings = {**case.config(sandbox), "num_workers": 1}
     assert_one_clear_error(connector.read(settings, case.stream, read_timeout=0.3), case, *expected)
-    return [request for request in control.requests() if request["fault"] is not None]
+    fired: int = control.faults()[0]["fired"]
+    return fired
 
 
 @pytest.mark.parametrize(
@@ -238,14 +265,15 @@ def clear_error(
         "reset within the body": ({"reset_after": 100}, ["127.0.0.1", "attempt 8 of 8"]),
         "truncated body": ({"cut": 100}, ["in the middle of an answer", "attempt 8 of 8"]),
         "broken gzip": ({"corrupt_gzip": True}, ["not compressed as it says", "attempt 8 of 8"]),
-        "time-out": ({"delay": 0.6}, ["did not answer in time", "attempt 8 of 8"]),
+        "time-out": ({"delay": 0.4}, ["did not answer in time", "attempt 8 of 8"]),
     }.values(),
     ids=["503", "429", "200 as HTML", "reset", "reset within the body", "truncated body", "broken gzip", "time-out"],
 )
 def test_a_fault_that_stays_is_given_up_after_eight_attempts(
     sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case, fault: Json, words: list[str]
 ) -> None:
-    assert len(clear_error(sandbox, connector, control, case, fault, "transient_error", *words)) == 8
+    # An answer that is lost within a scroll is one more: its slice is read again from the start.
+    assert clear_error(sandbox, connector, control, case, fault, "transient_error", *words) in (8, 9)
 
 
 @pytest.mark.parametrize("value", ["86400", "999999999999", "Fri, 31 Dec 2999 23:59:59 GMT"])
@@ -253,7 +281,7 @@ def test_a_wait_of_days_is_given_up_at_once(
     sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case, value: str
 ) -> None:
     fault = {"status": 429, "headers": {"Retry-After": value}}
-    assert len(clear_error(sandbox, connector, control, case, fault, "transient_error", "429", "asks to wait")) == 1
+    assert clear_error(sandbox, connector, control, case, fault, "transient_error", "429", "asks to wait") == 1
 
 
 REFUSALS = {
@@ -296,19 +324,20 @@ def test_a_refusal_names_what_to_mend_at_once(
     control.add_fault(path=case.feed, times=None, status=status, body=HTML)
     output = connector.read({**case.config(sandbox), "num_workers": 1}, case.stream)
     assert_one_clear_error(output, case, failure_type, word, str(status))
-    disturbed = [request for request in control.requests() if request["fault"] is not None]
-    # A token that may have expired is tried once more; a refusal that only one slice may have met is met by each.
-    assert len(disturbed) <= (2 if failure_type == "config_error" else 6)
+    # A token that may have expired is tried once more.
+    assert control.faults()[0]["fired"] == (2 if status == case.token_status else 1)
 
 
 def test_a_success_that_says_it_failed_is_told_in_the_apis_words(
     sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case
 ) -> None:
     asked = clear_error(sandbox, connector, control, case, {"json": case.refused}, "system_error", "quota spent")
-    assert len(asked) <= 6
+    assert asked == 1
 
 
-@pytest.mark.parametrize("form", [{"error": "quota spent"}, {"error": {"message": "quota spent"}}], ids=["text", "object"])
+@pytest.mark.parametrize(
+    "form", [{"error": "quota spent"}, {"error": {"message": "quota spent"}}], ids=["text", "object"]
+)
 def test_an_error_of_carecloud_in_another_form_is_told_too(
     sandbox: Sandbox, connector: PreparedConnector, control: Control, form: Json
 ) -> None:
@@ -376,7 +405,13 @@ def elsewhere() -> Iterator[Recorder]:
 
 @pytest.mark.parametrize(
     "origin",
-    ["http://localhost:{}", "http://127.0.0.1:{}", "//localhost:{}", "http://127.0.0.1@localhost:{}", "ftp://127.0.0.1:{}"],
+    [
+        "http://localhost:{}",
+        "http://127.0.0.1:{}",
+        "//localhost:{}",
+        "http://127.0.0.1@localhost:{}",
+        "ftp://127.0.0.1:{}",
+    ],
     ids=["another host", "another port", "no scheme", "the host as a user", "another scheme"],
 )
 def test_no_credentials_follow_a_redirect_elsewhere(
@@ -384,7 +419,7 @@ def test_no_credentials_follow_a_redirect_elsewhere(
 ) -> None:
     fault = {"redirect": origin.format(elsewhere.port)}
     asked = clear_error(sandbox, connector, control, case, fault, "config_error", "redirects", "`provider.api_url`")
-    assert len(asked) == 1
+    assert asked == 1
     assert elsewhere.seen == []
 
 
@@ -404,10 +439,9 @@ def test_no_password_follows_a_redirected_login_elsewhere(
         {"redirect": ""},
         {"status": 302, "headers": {"Location": "https://[127.0.0.1/"}},
         {"status": 302, "headers": {"Location": "http://127.0.0.1:99999999/"}},
-        {"status": 302, "headers": {"Location": "http://\udcff"}},
         {"status": 304},
     ],
-    ids=["in circles", "no address", "no port", "no text", "without a target"],
+    ids=["in circles", "no address", "no port", "without a target"],
 )
 def test_a_redirect_that_leads_nowhere_is_one_clear_error(
     sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case, fault: Json
