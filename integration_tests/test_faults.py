@@ -241,6 +241,50 @@ def test_a_scroll_that_moves_on_under_the_same_id_loses_no_page(
     assert_complete(connector.read(case.config(sandbox), case.stream, read_timeout=0.3), case, control)
 
 
+BY_CONTACT = {
+    "cloud4wi": {"path": "/customers/.*/events$"},
+    "app_market": {"path": "/events/get$", "query": {"contactId": "."}},
+    "carecloud": {"path": "/customers/.*/events$"},
+}
+"""Which requests are for one contact; Swipe One has no others."""
+
+
+@pytest.mark.parametrize("name", BY_CONTACT)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 429, "headers": {"Retry-After": "2"}},
+        {"status": 502, "body": HTML},
+        {"delay": 0.7},
+        {"reset": True},
+        {"reset_after": 200},
+        {"cut": 200},
+        {"corrupt_gzip": True},
+        {"status": 200, "body": HTML},
+        {"redirect": ""},
+    ],
+    ids=["429", "502", "time-out", "reset", "reset within", "cut", "broken gzip", "200 as HTML", "redirect"],
+)
+def test_a_fault_that_passes_loses_nothing_of_a_contact(
+    sandbox: Sandbox, connector: PreparedConnector, control: Control, name: str, fault: Json
+) -> None:
+    control.add_fault(skip=1, times=2, **BY_CONTACT[name], **fault)
+    output = connector.read(CASES[name].config(sandbox), "contact_events", read_timeout=0.3 if "delay" in fault else 60)
+    assert output.status == 0, output.errors
+    assert output.ids("contact_events") == Counter(control.event_ids(name))
+    assert control.faults()[0]["fired"] == 2
+
+
+@pytest.mark.parametrize("name", ["cloud4wi", "carecloud"])
+def test_a_token_that_expires_between_two_contacts_is_renewed_once(
+    sandbox: Sandbox, connector: PreparedConnector, control: Control, name: str
+) -> None:
+    control.add_fault(skip=1, expire_token=True, **BY_CONTACT[name])
+    output = connector.read({**CASES[name].config(sandbox), "num_workers": 1}, "contact_events")
+    assert output.ids("contact_events") == Counter(control.event_ids(name))
+    assert len([request for request in control.requests() if request["method"] == "POST"]) == 2
+
+
 # --- faults that stay
 
 
@@ -420,6 +464,17 @@ def test_no_credentials_follow_a_redirect_elsewhere(
     fault = {"redirect": origin.format(elsewhere.port)}
     asked = clear_error(sandbox, connector, control, case, fault, "config_error", "redirects", "`provider.api_url`")
     assert asked == 1
+    assert elsewhere.seen == []
+
+
+@pytest.mark.parametrize("name", BY_CONTACT)
+def test_no_credentials_follow_a_redirected_request_for_a_contact_elsewhere(
+    sandbox: Sandbox, connector: PreparedConnector, control: Control, elsewhere: Recorder, name: str
+) -> None:
+    control.add_fault(skip=1, times=None, redirect=f"http://localhost:{elsewhere.port}", **BY_CONTACT[name])
+    output = connector.read({**CASES[name].config(sandbox), "num_workers": 1}, "contact_events")
+    assert [error["failure_type"] for error in output.errors] == ["config_error"]
+    assert "redirects" in output.errors[0]["message"]
     assert elsewhere.seen == []
 
 

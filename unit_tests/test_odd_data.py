@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from source_events.connection import Connection, PageResponse
 from source_events.decoder import AnswerDecoder, AnswerRefused
 from source_events.extraction import PageExtractor
-from source_events.page import ENVELOPE_FIELDS, PAGE, Draft, finish
+from source_events.page import ENVELOPE_FIELDS, PAGE, Draft, finish, splice
 from source_events.providers.app_market import components as app_market
 from source_events.providers.carecloud import components as carecloud
 from source_events.providers.cloud4wi import components as cloud4wi
@@ -123,7 +123,7 @@ def lines_of(case: Case, body: bytes) -> bytes:
     for record in PageExtractor(case.decoder, {}, {}).extract_records(response):
         draft: Draft = record[PAGE]
         identify(draft)
-        lines += finish(draft).lines
+        lines += splice(finish(draft).rows)
     return lines
 
 
