@@ -9,7 +9,7 @@ import requests
 from msgspec import Raw
 
 from source_events.connection import Memory, PageResponse
-from source_events.decoder import AnswerDecoder, without_lone_surrogates
+from source_events.decoder import PIECE, AnswerDecoder, readable, without_lone_surrogates
 from source_events.page import Answer, Draft, Envelope, Row, finish, splice
 
 
@@ -94,3 +94,11 @@ def test_line_breaks_do_not_change_what_strings_say(decoder):
 )
 def test_half_a_surrogate_pair_is_replaced_and_nothing_else(text, readable):
     assert without_lone_surrogates(text) == readable
+
+
+@pytest.mark.parametrize("before", [0, PIECE - 1, PIECE, 3 * PIECE - 2])
+def test_what_is_no_utf8_is_found_wherever_it_is(before):
+    text = b"x" * before + "é€😀".encode()
+    assert readable(text) is text
+    assert readable(text + b"\xe2\x82") == text + "\ufffd".encode()
+    assert readable(text[:-1]).endswith("\ufffd".encode())
