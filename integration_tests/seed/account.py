@@ -144,7 +144,9 @@ class Account(ABC):
         except AirbyteTracedException as error:
             raise SeedFailed(error.message or "The login failed.") from None
         except requests.RequestException as error:
-            unknown = " Whether the event was taken is unknown; run again." if method == "POST" else ""
+            unknown = (
+                " Whether the event was taken is unknown: wait a minute, then run again." if method == "POST" else ""
+            )
             raise SeedFailed(
                 f"The API did not answer ({type(error).__name__}). Check `provider.api_url`.{unknown}"
             ) from (None)

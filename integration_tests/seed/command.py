@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AirbyteTracedException as error:
         say(error.message or str(error))
     except KeyboardInterrupt:
-        say("Interrupted. Run again: what has been posted is not posted again.")
+        say("Interrupted. What was posted last may take a while to be visible: wait before you run again.")
     return 1
 
 
@@ -54,7 +54,7 @@ def _run(given: argparse.Namespace) -> int:
     try:
         settings = msgspec.convert(block, kind.settings)
     except msgspec.ValidationError as error:
-        raise SeedFailed(f"The `seed` block of the configuration cannot be used: {error}.") from None
+        raise SeedFailed(f"The block `seed` cannot be used: {error}.".replace("`$.", "`seed.")) from None
     account = kind(completed, settings)
     events = read_events(given.events, settings)
     for event in events:
@@ -67,19 +67,28 @@ def _run(given: argparse.Namespace) -> int:
 
 def _post_missing(account: Account, events: Sequence[Event], patience: _Patience) -> None:
     there = account.find(events) if account.looks_first else {}
-    posted = []
-    for event in events:
-        if event.key not in there and account.post(event):
-            posted.append(event)
-            say(f"  posted            {_line(event)}")
-        else:
-            say(f"  is there already  {_line(event)}")
-    if not posted:
+    posted: list[Event] = []
+    try:
+        for event in events:
+            if event.key not in there and _post(account, event):
+                posted.append(event)
+                say(f"  posted            {_line(event)}")
+            else:
+                say(f"  is there already  {_line(event)}")
+    finally:
+        if posted and account.looks_first:
+            _wait_until_found(account, posted, patience)
+    if posted:
+        say(f"{len(posted)} posted, {len(events) - len(posted)} were there already.")
+    else:
         say(f"Nothing posted: all {len(events)} events are there already.")
-        return
-    say(f"{len(posted)} posted, {len(events) - len(posted)} were there already.")
-    if account.looks_first:
-        _wait_until_found(account, posted, patience)
+
+
+def _post(account: Account, event: Event) -> bool:
+    try:
+        return account.post(event)
+    except SeedFailed as error:
+        raise SeedFailed(f"{event.key}: {error}") from None
 
 
 def _wait_until_found(account: Account, posted: Sequence[Event], patience: _Patience) -> None:
@@ -91,8 +100,8 @@ def _wait_until_found(account: Account, posted: Sequence[Event], patience: _Pati
             return
     raise SeedFailed(
         f"The API accepted, but does not show yet: {', '.join(late)}. Do not run again before it does, or they are "
-        "posted twice. If it never does, it may have dropped the content's `seed_key`: add that field to the definition "
-        "of the type."
+        "posted twice. If it never does, it may have dropped the content's `seed_key`: add that field to the "
+        "definition of the type."
     )
 
 
@@ -132,7 +141,7 @@ class _Patience:
 
 def _read_config(path: Path) -> tuple[Json, Any]:
     """The connector's configuration, and the `seed` block beside it, which the connector does not know."""
-    config = parse(path.read_bytes, dict[str, Any], f"The configuration file {path}")
+    config = parse(path, dict[str, Any], "configuration file")
     block = config.pop("seed", {})
     return config, block
 

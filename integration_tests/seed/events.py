@@ -60,7 +60,7 @@ def read_events(path: Path, settings: Settings) -> list[Event]:
     """
     :raises SeedFailed: if the file is not there, is not of this form, or leaves open what an event must have
     """
-    events = parse(path.read_bytes if path.is_file() else _absent(path), _File, f"The events file {path}").events
+    events = parse(path, _File, "events file").events
     if not events:
         raise SeedFailed(f"The events file {path} has no events.")
     keys = Counter(event.key for event in events)
@@ -70,19 +70,17 @@ def read_events(path: Path, settings: Settings) -> list[Event]:
     return [_completed(event, place, settings) for place, event in enumerate(events)]
 
 
-def parse(read: Any, form: type[Form], what: str) -> Form:
-    """Decode JSON of a given form; messages name the field and never quote a value.
+def parse(path: Path, form: type[Form], what: str) -> Form:
+    """Decode a JSON file of a given form.
 
-    :raises SeedFailed: if it is another form, or no JSON
+    :raises SeedFailed: if it is not there, no JSON, or of another form; names the field, and never quotes a value
     """
     try:
-        return msgspec.json.decode(read(), type=form)
-    except (OSError, msgspec.DecodeError) as error:
-        raise SeedFailed(f"{what} cannot be used: {str(error).replace('`$', '`')}.") from None
-
-
-def _absent(path: Path) -> Any:
-    raise SeedFailed(f"There is no events file {path}.")
+        return msgspec.json.decode(path.read_bytes(), type=form)
+    except OSError as error:
+        raise SeedFailed(f"The {what} {path} cannot be read: {error.strerror}.") from None
+    except msgspec.DecodeError as error:
+        raise SeedFailed(f"The {what} {path} cannot be used: {error}.".replace("`$.", "`")) from None
 
 
 def _completed(event: Event, place: int, settings: Settings) -> Event:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -33,7 +33,7 @@ class AppMarketSettings(Settings):
 class Account(account.Account):
     settings = AppMarketSettings
     needs_contact = False
-    advice = {
+    advice: ClassVar[Mapping[int, str]] = {
         400: "Check the type (`seed.event_types`). If the API takes no contact, leave out `seed.contact_ids` and every "
         "`contact_id`: that an event may name one is not documented.",
         401: CREDENTIALS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import requests
@@ -22,7 +22,7 @@ class Account(account.Account):
     optional_fields = frozenset({"created_at", "property_records"})
     looks_first = False
     streams_of_parts = frozenset({"property_records"})
-    advice = {
+    advice: ClassVar[Mapping[int, str]] = {
         400: "Check the type (`seed.event_types`, ids of event types), the customer (`seed.contact_ids`), and the "
         "event's `created_at` and `property_records`.",
         401: "Check `provider.credentials.login` and `provider.credentials.password`.",

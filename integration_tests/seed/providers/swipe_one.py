@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import msgspec
@@ -34,7 +34,7 @@ class SwipeOneSettings(Settings):
 class Account(account.Account):
     settings = SwipeOneSettings
     optional_fields = frozenset({"created_by"})
-    advice = {
+    advice: ClassVar[Mapping[int, str]] = {
         400: "Check that the type is defined in the workspace (`seed.event_types`), that the contact exists "
         "(`seed.contact_ids`), and that the content fits the definition of the type.",
         401: "Check the key that writes: `seed.api_key`, or else `provider.api_key`.",
