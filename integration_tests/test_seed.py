@@ -12,9 +12,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from airbyte_cdk.utils.airbyte_secrets_utils import update_secrets
 
 from integration_tests import app_market, carecloud, swipe_one
 from integration_tests.connector import Json, changed
+from integration_tests.seed.command import main
 from integration_tests.seed.events import DEFAULT_FILE, SEED_KEY, read_events
 from integration_tests.seed.providers import account_class
 from sandbox.app_market import API_SECRET
@@ -99,16 +101,15 @@ class Seed:
     """Runs the command with its files in a folder of the test."""
 
     folder: Path
+    execute: Callable[[list[str]], Run]
 
     def __call__(self, config: Any, *options: str, events: list[Json] | None = None) -> Run:
         files = ["--config", self._file("config.json", config)]
         if events is not None:
             files += ["--events", self._file("events.json", {"events": events})]
-        command = [sys.executable, "-m", "integration_tests.seed", *files, *options]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        assert not done.stderr, done.stderr
-        assert not [secret for secret in SECRETS if secret in done.stdout]
-        return Run(done.returncode, done.stdout)
+        result = self.execute([*files, *options])
+        assert not [secret for secret in SECRETS if secret in result.text]
+        return result
 
     def _file(self, name: str, content: Any) -> str:
         path = self.folder / name
@@ -116,9 +117,30 @@ class Seed:
         return str(path)
 
 
+def as_process(arguments: list[str]) -> Run:
+    command = [sys.executable, "-m", "integration_tests.seed", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert not done.stderr, done.stderr
+    return Run(done.returncode, done.stdout)
+
+
 @pytest.fixture
 def seed(tmp_path: Path) -> Seed:
-    return Seed(tmp_path)
+    return Seed(tmp_path, as_process)
+
+
+@pytest.fixture
+def quick_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Seed]:
+    """The command within this process, for the many ways in which it ends before anything is created."""
+
+    def execute(arguments: list[str]) -> Run:
+        status = main(arguments)
+        captured = capsys.readouterr()
+        assert not captured.err
+        return Run(status, captured.out)
+
+    yield Seed(tmp_path, execute)
+    update_secrets([])
 
 
 def posts(sandbox: Sandbox) -> list[Json]:
@@ -291,10 +313,10 @@ REFUSED = [
 
 @pytest.mark.parametrize(("build", "change", "named"), REFUSED, ids=lambda value: json.dumps(value, default=str)[:60])
 def test_a_refusal_has_the_status_the_apis_words_and_what_to_mend(
-    shared: Sandbox, seed: Seed, build: Build, change: Json, named: list[str]
+    shared: Sandbox, quick_seed: Seed, build: Build, change: Json, named: list[str]
 ) -> None:
     config = changed(build(shared), change.get("provider"))
-    result = seed(seeding(config, **change.get("seed", {})))
+    result = quick_seed(seeding(config, **change.get("seed", {})))
     assert result.status == 1
     assert "Traceback" not in result.text
     assert [word for word in named if word not in result.text] == [], result.text
@@ -332,10 +354,10 @@ def test_a_request_that_creates_is_sent_once_and_the_next_run_goes_on(
     ],
 )
 def test_an_answer_that_is_no_acceptance_is_not_taken_for_one(
-    shared: Sandbox, seed: Seed, answer: Json, said: str
+    shared: Sandbox, quick_seed: Seed, answer: Json, said: str
 ) -> None:
     shared.control.add_fault(method="POST", path="events/post$", **answer)
-    result = seed(for_app_market(shared))
+    result = quick_seed(for_app_market(shared))
     assert result.status == 1
     assert said in result.text
     assert "posted  " not in result.text
@@ -373,9 +395,9 @@ WRONG_FILES: list[tuple[Json, list[Json] | None, str]] = [
 
 @pytest.mark.parametrize(("change", "events", "said"), WRONG_FILES, ids=[said for _, _, said in WRONG_FILES])
 def test_a_wrong_file_is_named_before_any_request(
-    shared: Sandbox, seed: Seed, change: Json, events: list[Json] | None, said: str
+    shared: Sandbox, quick_seed: Seed, change: Json, events: list[Json] | None, said: str
 ) -> None:
-    result = seed({**for_swipe_one(shared), **change}, events=events)
+    result = quick_seed({**for_swipe_one(shared), **change}, events=events)
     assert result.status == 1
     assert said in result.text
     assert shared.control.requests() == []
