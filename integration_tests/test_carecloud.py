@@ -471,6 +471,11 @@ def test_the_sandbox_creates_an_event_once(own: Sandbox) -> None:
     records = [{"property_id": "receipt"}] * 1001
     other = {**fields, "external_id": "order 2", "customer_id": CUSTOMER}
     assert client.post("/events", {"event": other, "property_records": records}).status_code == 400
+    created = client.post("/events", {"event": other, "property_records": records[1:]})
+    assert created.status_code == 201
+    found = client.get(f"/events/{created.json()['data']['event_id']}/property-records").json()["data"]
+    assert len(found["property_records"]) == found["total_items"] == 1000
+    assert client.get("/events/unknown").status_code == 404
 
 
 def test_the_sandbox_generates_the_same_events_again(generated: Sandbox) -> None:

@@ -75,13 +75,15 @@ def _post_missing(account: Account, events: Sequence[Event], patience: _Patience
                 say(f"  posted            {_line(event)}")
             else:
                 say(f"  is there already  {_line(event)}")
-    finally:
-        if posted and account.looks_first:
-            _wait_until_found(account, posted, patience)
+    except SeedFailed as error:
+        say(str(error))
+        _wait_until_found(account, posted, patience)
+        raise SeedFailed(f"{len(posted)} were posted before that.") from None
     if posted:
         say(f"{len(posted)} posted, {len(events) - len(posted)} were there already.")
     else:
         say(f"Nothing posted: all {len(events)} events are there already.")
+    _wait_until_found(account, posted, patience)
 
 
 def _post(account: Account, event: Event) -> bool:
@@ -93,6 +95,8 @@ def _post(account: Account, event: Event) -> bool:
 
 def _wait_until_found(account: Account, posted: Sequence[Event], patience: _Patience) -> None:
     """Wait until the API shows what it has accepted: before that, another run would post it again."""
+    if not posted or not account.looks_first:
+        return
     for _ in patience.attempts():
         found = account.find(posted)
         late = [event.key for event in posted if event.key not in found]
