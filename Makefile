@@ -16,7 +16,7 @@ export DO_NOT_TRACK := 1
 export DEMO_PYTHON := $(CURDIR)/$(DEMO_VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit bench bench-quick bench-growth image-test clean
+.PHONY: help demo test lint unit bench bench-quick bench-growth image-test form clean
 
 help: ## list the targets
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -47,8 +47,13 @@ bench-growth: $(VENV)/installed $(BENCH_VENV)/installed ## how time, memory and 
 image-test: $(VENV)/installed ## build the container image and test it
 	$(VENV)/bin/pytest -m image integration_tests
 
+form: $(VENV)/installed ## draw the connection form as pictures into docs/form, with node and chromium
+	@mkdir -p .form && cp docs/form/package.json docs/form/*.mjs docs/form/*.jsx docs/form/*.html .form
+	@npm install --prefix .form --no-audit --no-fund --loglevel error
+	@node .form/draw.mjs
+
 clean: ## remove the environments and everything that was built
-	rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) .demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) .demo .form build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/installed: setup.py

@@ -384,3 +384,16 @@ CORPUS = sorted((Path(__file__).parent / "odd_data").iterdir())
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
 def test_what_was_once_answered_wrongly(odd, path):
     records_or_error(odd, path.read_bytes())
+
+
+def test_pages_that_alternate_are_no_endless_contact():
+    odd = CASES["swipe_one"]
+
+    def page(*seconds: int) -> swipe_one.EventPage:
+        rows = [msgspec.json.encode({"timestamp": f"2024-01-01T00:00:{second:02}Z"}) for second in seconds]
+        return swipe_one.EventPage([odd.decoder.row(msgspec.Raw(row)) for row in rows], 100)
+
+    reading = swipe_one.Reading([page(9, 8), page(7, 6)])
+    assert not reading.repeats()
+    reading.pages.append(page(9, 8))
+    assert reading.repeats()

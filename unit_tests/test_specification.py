@@ -72,18 +72,117 @@ def test_each_call_gives_a_document_of_its_own():
     assert specification()["connectionSpecification"]["properties"]
 
 
-@pytest.mark.parametrize(
-    "field",
-    ["provider", "start_date", "end_date", "contact_ids", "event_types", "lookback_window", "window_size"],
-)
-def test_the_common_fields_are_those_of_the_contract(field):
-    assert field in FORM["properties"]
-    assert FORM["required"] == ["provider", "start_date"]
+COMMON = {
+    "provider": "required",
+    "start_date": "required",
+    "end_date": None,
+    "contact_ids": None,
+    "event_types": None,
+    "lookback_window": "P1D",
+    "window_size": "P7D",
+    "num_workers": 8,
+    "requests_per_minute": None,
+}
+OF_PROVIDERS = {
+    "cloud4wi": {
+        "organization_id": "required",
+        "client_key": "required",
+        "client_secret": "required",
+        "api_url": "https://explore.cloud4wi.com",
+    },
+    "swipe_one": {
+        "workspace_id": "required",
+        "api_key": "required",
+        "api_url": "https://api.swipeone.com/api",
+    },
+    "app_market": {
+        "instance_id": "required",
+        "api_secret": "required",
+        "scope": "app",
+        "api_url": "https://appmarket-publicapi.sitebuilder.com/v1.0",
+        "events_path": "/events/get",
+        "contacts_path": "/contacts/get",
+        "instance_claim": "instanceId",
+        "timestamp_unit": "milliseconds",
+        "time_zone": "UTC",
+    },
+    "carecloud": {
+        "api_url": "required",
+        "time_zone": "required",
+        "credentials": "required",
+        "accept_language": "en",
+    },
+}
+"""The names that users' configurations depend on, with "required" or their default."""
 
 
-@pytest.mark.parametrize(("field", "default"), [("lookback_window", "P1D"), ("window_size", "P7D"), ("num_workers", 8)])
-def test_the_defaults_are_those_of_the_contract(field, default):
-    assert FORM["properties"][field]["default"] == default
+def contract(schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: "required" if name in schema["required"] else field.get("default")
+        for name, field in schema["properties"].items()
+    }
+
+
+def test_the_common_fields_are_those_of_the_contract():
+    assert contract(FORM) == COMMON
+
+
+@pytest.mark.parametrize("provider", OF_PROVIDERS)
+def test_the_fields_of_a_provider_are_those_of_the_contract(provider):
+    assert contract(BRANCHES[provider]) == {"provider_type": "required", **OF_PROVIDERS[provider]}
+
+
+def test_carecloud_has_two_kinds_of_credentials():
+    options = BRANCHES["carecloud"]["properties"]["credentials"]["oneOf"]
+    assert {option["properties"]["auth_type"]["const"]: contract(option) for option in options} == {
+        "bearer": dict.fromkeys(("auth_type", "login", "password", "external_application_id"), "required"),
+        "basic": dict.fromkeys(("auth_type", "login", "password"), "required"),
+    }
+
+
+class TestAirbytesForm:
+    """What Airbyte's specification reference asks of a specification, or makes of it."""
+
+    FIELDS = pytest.mark.parametrize(("path", "field"), fields(FORM), ids=[path for path, _ in fields(FORM)])
+
+    @FIELDS
+    def test_a_pattern_is_explained_in_a_few_words(self, path, field):
+        assert ("pattern" in field) == ("pattern_descriptor" in field)
+        assert len(field.get("pattern_descriptor", "")) < 60
+
+    @FIELDS
+    def test_a_choice_is_told_apart_by_one_constant_and_has_titles(self, path, field):
+        options = field.get("oneOf", [])
+        assert field["type"] == "object" or not options
+        constants = [
+            [(name, entry["const"]) for name, entry in option["properties"].items() if "const" in entry]
+            for option in options
+        ]
+        assert {len(found) for found in constants} <= {1}
+        assert len({found[0][0] for found in constants}) <= 1
+        assert len({found[0][1] for found in constants}) == len(options)
+        assert all(option["type"] == "object" and option["title"] and option["description"] for option in options)
+
+    @FIELDS
+    def test_descriptions_are_html_that_is_closed(self, path, field):
+        tags = re.findall(r"<(/?)(\w+)>", field.get("description", ""))
+        assert tags == [(slash, name) for _, name in tags[::2] for slash in ("", "/")]
+        assert {name for _, name in tags} <= {"b", "i", "code"}
+        assert not set("<>&") & set(re.sub(r"</?\w+>|&[lg]t;", "", field.get("description", "")))
+
+    @pytest.mark.parametrize("form", [FORM, *BRANCHES.values()], ids=["common", *BRANCHES])
+    def test_no_two_fields_have_the_same_place(self, form):
+        places = [field["order"] for field in form["properties"].values()]
+        assert places == sorted(set(places))
+
+    def test_every_field_is_in_one_of_the_groups(self):
+        groups = [group["id"] for group in FORM["groups"]]
+        assert list(dict.fromkeys(field["group"] for field in FORM["properties"].values())) == groups
+
+    @pytest.mark.parametrize("provider", OF_PROVIDERS)
+    def test_what_can_stay_as_it_is_is_folded_away(self, provider):
+        shown = [name for name, field in BRANCHES[provider]["properties"].items() if field.get("always_show")]
+        assert shown == (["scope"] if provider == "app_market" else [])
 
 
 def test_it_is_put_together_without_the_cdk():
