@@ -403,6 +403,23 @@ def test_a_wrong_file_is_named_before_any_request(
     assert shared.control.requests() == []
 
 
+@pytest.mark.parametrize("option", ["--config", "--events"])
+def test_a_file_that_is_no_utf_8_is_named(tmp_path: Path, shared: Sandbox, seed: Seed, option: str) -> None:
+    path = tmp_path / "latin.json"
+    path.write_bytes('{"café": 1}'.encode("latin-1"))
+    result = seed(for_swipe_one(shared), option, str(path))
+    assert result.status == 1
+    assert f"file {path} cannot be used: it is not UTF-8." in result.text
+
+
+def test_a_login_that_goes_wrong_is_told_in_words_only(shared: Sandbox, seed: Seed) -> None:
+    shared.control.add_fault(method="POST", path="login$", status=200, body="<html>Maintenance</html>", times=None)
+    result = seed(for_carecloud(shared))
+    assert result.status == 1
+    assert "something else than the documented JSON" in result.text
+    assert [line for line in result.text.splitlines() if line.startswith("{")] == []
+
+
 # --- the examples
 
 

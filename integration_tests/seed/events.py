@@ -79,6 +79,8 @@ def parse(path: Path, form: type[Form], what: str) -> Form:
         return msgspec.json.decode(path.read_bytes(), type=form)
     except OSError as error:
         raise SeedFailed(f"The {what} {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise SeedFailed(f"The {what} {path} cannot be used: it is not UTF-8.") from None
     except msgspec.DecodeError as error:
         raise SeedFailed(f"The {what} {path} cannot be used: {error}.".replace("`$.", "`")) from None
 
