@@ -357,7 +357,7 @@ def test_an_answer_that_is_no_acceptance_is_not_taken_for_one(
     shared: Sandbox, quick_seed: Seed, answer: Json, said: str
 ) -> None:
     shared.control.add_fault(method="POST", path="events/post$", **answer)
-    result = quick_seed(for_app_market(shared))
+    result = quick_seed(for_app_market(shared), "--patience", "0")
     assert result.status == 1
     assert said in result.text
     assert "posted  " not in result.text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,8 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :returns: 0 if all events are there and, where that was asked for, have been read back; else 1
     """
     given = _parser().parse_args(arguments)
-    # The CDK's log lines are messages for a platform, and call every wait a rate limit; errors come as exceptions.
-    logging.getLogger("airbyte").setLevel(logging.CRITICAL)
     try:
         return _run(given)
     except SeedFailed as error:
