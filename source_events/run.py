@@ -121,7 +121,7 @@ def _calls() -> str:
         f"  {PROGRAM} check --config config.json\n"
         f"  {PROGRAM} discover --config config.json\n"
         f"  {PROGRAM} read --config config.json --catalog catalog.json --state state.json > messages.jsonl\n\n"
-        f"`{PROGRAM} COMMAND --help` shows what is in these files."
+        f"what is in these files:\n  {PROGRAM} COMMAND --help"
     )
 
 
