@@ -61,6 +61,12 @@ class TestMetadata:
             host = re.sub(r"^https://([^/]+).*", r"\1", address)
             assert host in METADATA["allowedHosts"]["hosts"]
 
+    @pytest.mark.parametrize("provider", providers.names())
+    def test_refers_to_the_documentation_of_every_providers_api(self, provider: str) -> None:
+        title = providers.connection_specification(provider)["title"].partition(" /")[0]
+        found = [entry for entry in METADATA["externalDocumentationUrls"] if entry["title"].startswith(title)]
+        assert [entry["type"] for entry in found] == ["api_reference"]
+
     def test_allows_the_host_that_the_user_names(self) -> None:
         assert "${provider.api_url}" in METADATA["allowedHosts"]["hosts"]
 
