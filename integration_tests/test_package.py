@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ import yaml
 from airbyte_connector_models.metadata.v0.connector_metadata_definition_v0 import ConnectorMetadataDefinitionV0
 
 import source_events
+from integration_tests import cloud4wi, connector
+from integration_tests.warehouse.loading import DEMO_PYTHON, marks
+from sandbox.process import Sandbox
 from source_events import providers
 from source_events.specification import specification
 
@@ -56,6 +60,12 @@ class TestMetadata:
         if address is not None:
             host = re.sub(r"^https://([^/]+).*", r"\1", address)
             assert host in METADATA["allowedHosts"]["hosts"]
+
+    @pytest.mark.parametrize("provider", providers.names())
+    def test_refers_to_the_documentation_of_every_providers_api(self, provider: str) -> None:
+        title = providers.connection_specification(provider)["title"].partition(" /")[0]
+        found = [entry for entry in METADATA["externalDocumentationUrls"] if entry["title"].startswith(title)]
+        assert [entry["type"] for entry in found] == ["api_reference"]
 
     def test_allows_the_host_that_the_user_names(self) -> None:
         assert "${provider.api_url}" in METADATA["allowedHosts"]["hosts"]
@@ -115,6 +125,98 @@ class TestWheel:
             capture_output=True,
         ).stdout
         assert json.loads(output) == {"type": "SPEC", "spec": specification()}
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with what the wheel asks for and nothing else, named as PyAirbyte's validation looks for it."""
+    folder = tmp_path_factory.mktemp("environment") / ".venv-source-events"
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    install = [folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", wheel]
+    result = subprocess.run(install, env=without_the_checkout(), capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(events=200, contacts=5, no_example=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def config(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("config") / "config.json"
+    path.write_text(json.dumps(cloud4wi.config(sandbox.url)))
+    return path
+
+
+@pytest.mark.timeout(900)
+class TestCleanInstallation:
+    """The wheel alone, without the checkout and what its tests need."""
+
+    @pytest.fixture(autouse=True)
+    def installed(self, environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(connector, "COMMAND", [str(environment / "bin" / "source-events")])
+        monkeypatch.delenv("PYTHONPATH", raising=False)
+        monkeypatch.chdir(tmp_path)
+
+    def test_has_all_that_its_packages_ask_for(self, environment: Path) -> None:
+        result = subprocess.run([environment / "bin" / "pip", "check"], capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout
+
+    @pytest.mark.parametrize(
+        "name", ["sandbox", "demo", "docs", "benchmarks", "unit_tests", "integration_tests", "aiohttp", "pytest"]
+    )
+    def test_has_nothing_that_only_the_project_needs(self, environment: Path, name: str) -> None:
+        code = f"from importlib.util import find_spec; raise SystemExit(find_spec({name!r}) is not None)"
+        assert subprocess.run([environment / "bin" / "python", "-c", code]).returncode == 0
+
+    def test_tells_its_specification(self) -> None:
+        assert connector.run("spec").messages == [{"type": "SPEC", "spec": specification()}]
+
+    def test_checks_a_connection(self, sandbox: Sandbox) -> None:
+        assert connector.run("check", config=cloud4wi.config(sandbox.url)).connection_status == {"status": "SUCCEEDED"}
+
+    def test_reads_every_event(self, sandbox: Sandbox) -> None:
+        output = connector.read(cloud4wi.config(sandbox.url), "org_events")
+        assert output.status == 0
+        assert output.ids("org_events") == connector.once(sandbox.control.event_ids("cloud4wi"))
+
+
+@pytest.mark.timeout(900)
+class TestPyAirbytesValidation:
+    """The checks that PyAirbyte has for connectors."""
+
+    pytestmark = marks
+
+    def test_pyab_validates_the_command(self, environment: Path, config: Path, tmp_path: Path) -> None:
+        program = environment / "bin" / "source-events"
+        validate = [Path(DEMO_PYTHON).with_name("pyab"), "validate", f"--connector={program}", f"--config={config}"]
+        result = self.run(validate, tmp_path)
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert "Connection check succeeded" in result.stdout + result.stderr
+
+    def test_the_module_validates_the_project(self, wheel: Path, environment: Path, config: Path) -> None:
+        project = wheel.parent / "source"
+        code = "from airbyte.validate import run; run()"
+        options = [f"--connector-dir={project}", f"--sample-config={config}"]
+        result = self.run([DEMO_PYTHON, "-c", code, *options], environment.parent)
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert "Trying to read from stream org_events" in result.stdout
+        assert "Could not read" not in result.stdout
+        assert "Unhandled error" not in result.stdout
+
+    @staticmethod
+    def run(command: list[str | Path], folder: Path) -> subprocess.CompletedProcess[str]:
+        environment = {"AIRBYTE_OFFLINE_MODE": "1", "AIRBYTE_NO_UV": "1", "DO_NOT_TRACK": "1", "COLUMNS": "200"}
+        return subprocess.run(
+            command, cwd=folder, env=without_the_checkout() | environment, capture_output=True, text=True
+        )
+
+
+def without_the_checkout() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
 def label(name: str) -> str:

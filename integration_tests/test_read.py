@@ -115,7 +115,7 @@ def test_a_count_that_lies_changes_nothing_but_the_log(generated: Sandbox, contr
     control.behaviour("cloud4wi", count=count, page_cap=1000)
     output = read(config(generated.url, window_size="P30D"), "org_events")
     assert output.ids("org_events") == once(control.event_ids("cloud4wi"))
-    told = [line for line in output.logs if "announced" in line]
+    told = [line for line in output.logs if "announced is not what came" in line]
     assert bool(told) == (count in ("plus_one", "zero"))
 
 

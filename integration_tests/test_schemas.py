@@ -10,6 +10,7 @@ import pytest
 from integration_tests import app_market, carecloud, cloud4wi, swipe_one
 from integration_tests.connector import Json, catalog, run
 from sandbox.process import Sandbox
+from source_events import providers
 from unit_tests.schemas import contradictions, undeclared
 
 CONFIGS: dict[str, Callable[[Sandbox], Json]] = {
@@ -36,6 +37,10 @@ FORMS = [
     ("carecloud", {"property_records": "null"}),
     ("carecloud", {"property_records": "missing", "old_installation": True}),
 ]
+
+
+def test_no_provider_is_left_out() -> None:
+    assert {name for name, _ in FORMS} == set(providers.names())
 
 
 @pytest.fixture(scope="module")

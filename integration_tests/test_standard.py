@@ -14,6 +14,9 @@ from source_events import SourceEvents  # noqa: E402
 
 pytest_plugins = ["airbyte_cdk.test.standard_tests.pytest_hooks"]
 
+# What the suite only warns of is an error here: cursors, keys and types of the schemas.
+pytestmark = pytest.mark.filterwarnings("error::airbyte_cdk.test.standard_tests.DiscoveredCatalogWarning")
+
 PORT = 18044
 """As in the configurations under `configs/`."""
 

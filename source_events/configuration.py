@@ -81,7 +81,7 @@ def _problems(config: Any) -> Iterator[str]:
     if not isinstance(config, Mapping):
         yield "It must be a JSON object."
         return
-    yield from _schema_problems(schema, config, "")
+    yield from _schema_problems(schema, config, "", _places(schema, config))
     provider = config.get("provider")
     if isinstance(provider, Mapping):
         yield from _address_problems(provider.get("api_url"))
@@ -96,7 +96,30 @@ def _branch(schema: Mapping[str, Any], provider_type: str) -> dict[str, Any]:
     return found
 
 
-def _schema_problems(schema: Mapping[str, Any], value: Mapping[str, Any], prefix: str) -> Iterator[str]:
+def _alternatives(branches: list[Mapping[str, Any]]) -> tuple[str, dict[str, Mapping[str, Any]]]:
+    """The field whose constant tells the alternatives apart, and the alternatives by that constant."""
+    discriminator = next(name for name, field in branches[0]["properties"].items() if "const" in field)
+    return discriminator, {branch["properties"][discriminator]["const"]: branch for branch in branches}
+
+
+def _places(schema: Mapping[str, Any], value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Where each field is, by its name: of the alternative that is chosen, or of all as long as none is."""
+    places = {name: prefix + name for name in schema["properties"]}
+    for name, field in schema["properties"].items():
+        if "oneOf" not in field:
+            continue
+        discriminator, known = _alternatives(field["oneOf"])
+        entry = value.get(name)
+        given = entry if isinstance(entry, Mapping) else {}
+        for constant, branch in known.items():
+            if given.get(discriminator) == constant or given.get(discriminator) not in list(known):
+                places = _places(branch, given, f"{prefix}{name}.") | places
+    return places
+
+
+def _schema_problems(
+    schema: Mapping[str, Any], value: Mapping[str, Any], prefix: str, places: Mapping[str, str]
+) -> Iterator[str]:
     # A form leaves an optional field that was emptied as null.
     given = {name: entry for name, entry in value.items() if entry is not None or name in schema.get("required", ())}
     choices = {name: field["oneOf"] for name, field in schema["properties"].items() if "oneOf" in field}
@@ -105,7 +128,9 @@ def _schema_problems(schema: Mapping[str, Any], value: Mapping[str, Any], prefix
         for name, field in schema["properties"].items()
     }
     flat = {**schema, "properties": fields}
-    yield from (_missing(name, prefix, schema, given) for name in schema.get("required", ()) if name not in given)
+    unknown = [name for name in given if name not in schema["properties"] and not name.startswith("_")]
+    strange = [name for name in unknown if name not in places]
+    yield from (_missing(name, prefix, strange) for name in schema.get("required", ()) if name not in given)
     errors = (error for error in Draft7Validator(flat).iter_errors(given) if error.validator != "required")
     yield from (_sentence(error, prefix) for error in errors)
     for name, entry in given.items():
@@ -119,12 +144,12 @@ def _schema_problems(schema: Mapping[str, Any], value: Mapping[str, Any], prefix
                 yield f"`{prefix}{name}[{position}]` is not a text: it has half of a surrogate pair."
     for name, branches in choices.items():
         if isinstance(given.get(name), Mapping):
-            yield from _choice_problems(branches, given[name], f"{prefix}{name}.")
-    for name in given:
-        if name not in schema["properties"] and not name.startswith("_"):
-            alike = difflib.get_close_matches(name, schema["properties"], n=1)
-            if alike:
-                yield f"`{prefix}{name}` is not a field; did you mean `{prefix}{alike[0]}`?"
+            yield from _choice_problems(branches, given[name], f"{prefix}{name}.", places)
+    for name in unknown:
+        alike = [prefix + other for other in difflib.get_close_matches(name, schema["properties"], n=1)]
+        meant = [places[name]] if name in places else alike
+        if meant:
+            yield f"`{prefix}{name}` is not a field; did you mean `{meant[0]}`?"
 
 
 def _is_text(value: str) -> bool:
@@ -136,20 +161,22 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _choice_problems(branches: list[Mapping[str, Any]], value: Mapping[str, Any], prefix: str) -> Iterator[str]:
+def _choice_problems(
+    branches: list[Mapping[str, Any]], value: Mapping[str, Any], prefix: str, places: Mapping[str, str]
+) -> Iterator[str]:
     """The problems of an object that may have one of several forms, told apart by the constant that each has."""
-    discriminator = next(name for name, field in branches[0]["properties"].items() if "const" in field)
-    known = {branch["properties"][discriminator]["const"]: branch for branch in branches}
+    discriminator, known = _alternatives(branches)
     chosen = value.get(discriminator)
     if isinstance(chosen, str) and chosen in known:
-        yield from _schema_problems(known[chosen], value, prefix)
+        yield from _schema_problems(known[chosen], value, prefix, places)
     else:
-        yield f"`{prefix}{discriminator}` must be one of {', '.join(known)}."
+        alike = difflib.get_close_matches(str(chosen).lower().replace(" ", "_"), known, n=1)
+        hint = f"; did you mean `{alike[0]}`?" if alike else "."
+        yield f"`{prefix}{discriminator}` must be one of {', '.join(known)}{hint}"
 
 
-def _missing(name: str, prefix: str, schema: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    unknown = [other for other in given if other not in schema["properties"]]
-    alike = difflib.get_close_matches(name, unknown, n=1)
+def _missing(name: str, prefix: str, strange: list[str]) -> str:
+    alike = difflib.get_close_matches(name, strange, n=1)
     hint = f" (is it what you called `{alike[0]}`?)" if alike else ""
     return f"`{prefix}{name}` is missing{hint}."
 
@@ -162,7 +189,7 @@ def _sentence(error: ValidationError, prefix: str) -> str:
     described = {
         "type": f"must be of type {rule}",
         "const": f"must be {rule}",
-        "enum": f"must be one of {rule}",
+        "enum": f"must be one of {_listed(rule)}",
         "pattern": f"must have the form: {schema.get('pattern_descriptor', rule)}",
         "minLength": "must not be empty",
         "minItems": "must not be empty",
@@ -171,6 +198,10 @@ def _sentence(error: ValidationError, prefix: str) -> str:
         "uniqueItems": "must not name anything twice",
     }
     return f"`{field}` {described.get(str(error.validator), f'is not valid ({error.validator})')}."
+
+
+def _listed(rule: Any) -> str:
+    return ", ".join(map(str, rule)) if isinstance(rule, list) else str(rule)
 
 
 def _address_problems(address: Any) -> Iterator[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from queue import SimpleQueue
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -15,6 +17,7 @@ import requests
 import urllib3
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.call_rate import HttpAPIBudget, MovingWindowCallRatePolicy, Rate
+from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from requests.adapters import HTTPAdapter
@@ -68,19 +71,98 @@ def connection_of(config: Mapping[str, Any]) -> Connection:
     return connection
 
 
+@dataclass
+class StreamTotals:
+    """The rows of one stream.
+
+    `received` are all that came, and `left_out` how many of them are no records, by the reason; `finished` are those of
+    slices that have been read to their end. `announced` sums the totals that slices announced, `answered` the rows
+    that came for these. `expected` are the records that the slices begun so far are likely to have, `gone` the
+    contacts, or events, that the API did not know any more.
+    """
+
+    received: int = 0
+    finished: int = 0
+    announced: int | None = None
+    answered: int = 0
+    expected: int = 0
+    told: int = 0
+    gone: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def repeated(self) -> int:
+        """Rows that came more than once, because their slice was begun anew; known when all slices are at their end."""
+        return max(self.received - self.finished, 0) if self.finished else 0
+
+
 class Totals:
-    """Rows that were announced and rows that came, over all slices whose first answer announced a number."""
+    """What came for each stream and what became of it, counted once a page by whichever thread has read it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.received = self.announced = 0
+        self._streams: defaultdict[str, StreamTotals] = defaultdict(StreamTotals)
+        self._grown: set[str] = set()
 
-    def add(self, received: int, announced: int | None) -> None:
-        """Count one slice that has been read to its end."""
-        if announced is not None:
-            with self._lock:
-                self.received += received
-                self.announced += announced
+    def of(self, stream: str) -> StreamTotals:
+        """The totals as they are now; for a stream without any, zeros."""
+        with self._lock:
+            found = self._streams.get(stream, StreamTotals())
+            return replace(found, left_out=Counter(found.left_out))
+
+    def receive(self, stream: str, rows: int, left_out: Mapping[str, int] = MappingProxyType({})) -> None:
+        """Count the rows of a page, or some of them."""
+        with self._lock:
+            totals = self._streams[stream]
+            totals.received += rows
+            totals.left_out.update(left_out)
+
+    def begin(self, stream: str, expected: int) -> None:
+        """The first answer of a slice tells that so many records are likely to come."""
+        with self._lock:
+            totals = self._streams[stream]
+            totals.expected += expected
+            if totals.expected >= max(totals.told * WORTH_TELLING, 1):
+                self._grown.add(stream)
+
+    def finish(self, stream: str, rows: int, announced: int | None) -> None:
+        """Count a slice that has been read to its end, and what its first answer announced."""
+        with self._lock:
+            totals = self._streams[stream]
+            totals.finished += rows
+            if announced is not None:
+                totals.announced = (totals.announced or 0) + announced
+                totals.answered += rows
+
+    def miss(self, stream: str) -> None:
+        """Count a contact, or an event, that the API does not know any more."""
+        with self._lock:
+            self._streams[stream].gone += 1
+
+    def estimates(self) -> Sequence[tuple[str, int]]:
+        """Streams and the records to expect of them, where these have become so many more that it is worth telling."""
+        if not self._grown:
+            return ()
+        with self._lock:
+            for stream in self._grown:
+                self._streams[stream].told = self._streams[stream].expected
+            told = [(stream, self._streams[stream].told) for stream in sorted(self._grown)]
+            self._grown.clear()
+            return told
+
+
+WORTH_TELLING = 1.1
+"""How many times as much an estimate must be as the last one, so that thousands of slices make some dozens."""
+
+
+def counts(stream_slice: StreamSlice | None) -> bool:
+    """Whether the rows of a slice are the stream's, and do not only tell which contacts there are to read."""
+    return stream_slice is None or bool(stream_slice.extra_fields.get("counts", True))
+
+
+def stream_of(response: requests.Response) -> str:
+    """The stream that an answer is for."""
+    return response.stream if isinstance(response, PageResponse) else ""
 
 
 class Token:
@@ -260,6 +342,7 @@ class RateLimitedAdapter(HTTPAdapter):
 class PageResponse(requests.Response):
     """A response that can be rid of its body, and keeps what has been decoded of it."""
 
+    stream: str = ""
     answer: Answer | None = None
     reservation: Reservation | None = None
     _content_consumed: bool

@@ -1,5 +1,6 @@
 """The record selector's two parts: rows out of an answer, and the choice of those that were asked for."""
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Any
@@ -13,9 +14,13 @@ from airbyte_cdk.sources.streams.http.request_window_split_exception import Requ
 from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_events.connection import connection_of, counts, stream_of
 from source_events.decoder import AnswerDecoder
 from source_events.page import PAGE, Draft, Envelope, Event, Row, finish
 from source_events.times import UnreadableTime
+
+OUTSIDE, OTHER_TYPES = "outside the slice of time", "of other types"
+"""Why rows are left out."""
 
 
 @dataclass
@@ -37,8 +42,10 @@ class PageExtractor(RecordExtractor):
             raise RequestWindowSplitRequiredException(
                 stream_name="contact_events", error_message=f"{len(answer.rows)} rows and no next page"
             )
+        if self.page_limit:
+            connection_of(self.config).totals.finish(stream_of(response), len(answer.rows), answer.announced)
         if answer.rows:
-            yield {PAGE: Draft(answer, self._rows(answer.rows))}
+            yield {PAGE: Draft(answer, self._rows(answer.rows), stream_of(response))}
 
     def _rows(self, raws: Sequence[msgspec.Raw]) -> list[Row[Any]]:
         rows: list[Row[Any]] = []
@@ -94,7 +101,10 @@ class EntityFilter(RecordFilter):
         next_page_token: Mapping[str, Any] | None = None,
     ) -> Iterable[Mapping[str, Any]]:
         for record in records:
-            yield {PAGE: finish(record[PAGE])}
+            draft: Draft = record[PAGE]
+            if counts(stream_slice):
+                connection_of(self.config).totals.receive(draft.stream, len(draft.rows))
+            yield {PAGE: finish(draft)}
 
 
 @dataclass
@@ -123,10 +133,11 @@ class EventFilter(RecordFilter):
         if stream_slice is None:
             raise ValueError("events are read in slices")
         for record in records:
+            draft: Draft = record[PAGE]
             try:
                 page = finish(
-                    record[PAGE],
-                    lambda rows: self.choose(rows, stream_slice),
+                    draft,
+                    functools.partial(self._choose_and_count, stream_slice=stream_slice, stream=draft.stream),
                     self.expand,
                     contacts_only=self.contacts_only,
                 )
@@ -139,6 +150,18 @@ class EventFilter(RecordFilter):
     def expand(self, rows: Sequence[Event]) -> Sequence[Row[Any]]:
         """The records that the wanted events stand for: themselves."""
         return rows
+
+    def _choose_and_count(self, rows: list[Event], stream_slice: StreamSlice, stream: str) -> list[Event]:
+        kept = self.choose(rows, stream_slice)
+        if counts(stream_slice):
+            connection_of(self.config).totals.receive(stream, len(rows), self._left_out(rows, kept))
+        return kept
+
+    def _left_out(self, rows: list[Event], kept: list[Event]) -> Mapping[str, int]:
+        """How many rows are left out, by the reason."""
+        number, types = len(rows) - len(kept), frozenset(self.config.get("event_types") or ())
+        others = sum(row.envelope.type not in types for row in rows) if number and types else 0
+        return {OUTSIDE: number - others, OTHER_TYPES: others} if number else {}
 
     def choose(self, rows: list[Event], stream_slice: StreamSlice) -> list[Event]:
         """The rows that were asked for; a page that lies within its slice as a whole is not looked at row by row."""

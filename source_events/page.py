@@ -72,10 +72,11 @@ Entity = Row[Identity]
 
 @dataclass(slots=True)
 class Draft:
-    """The rows of one answer, before those that nobody asked for are left out."""
+    """The rows of one answer for a stream, before those that nobody asked for are left out."""
 
     answer: Answer
     rows: list[Any]
+    stream: str = ""
 
     def discard(self) -> None:
         """Let go of the body, which the extractor would otherwise keep until the next page is asked for."""

@@ -10,7 +10,7 @@ from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_events.connection import connection_of
+from source_events.connection import PageResponse, connection_of, counts, stream_of
 from source_events.page import Page, page_of
 
 
@@ -65,15 +65,23 @@ class TokenPagination(PaginationStrategy):
     ) -> PageToken | None:
         before = last_page_token_value if isinstance(last_page_token_value, PageToken) else START
         page = page_of(last_record.data) if last_record else None
-        following = self._after(page, before) if page else None
+        following = self._after(page, before, response, stream_slice) if page else None
         if following is None or page is None or not page.token:
-            end = before if following is None else following
-            connection_of(self.config).totals.add(end.received, end.announced)
+            self._finish(response, before if following is None else following, stream_slice)
             return None
         return following
 
-    @staticmethod
-    def _after(page: Page, before: PageToken) -> PageToken:
+    def _finish(self, response: requests.Response, end: PageToken, stream_slice: StreamSlice | None) -> None:
+        """Count a slice that has come to its end. An answer without rows, too, may have announced some."""
+        announced = end.announced
+        if end is START and isinstance(response, PageResponse) and response.answer:
+            announced = response.answer.announced
+        if counts(stream_slice):
+            connection_of(self.config).totals.finish(stream_of(response), end.received, announced)
+
+    def _after(
+        self, page: Page, before: PageToken, response: requests.Response, stream_slice: StreamSlice | None
+    ) -> PageToken:
         received = before.received + page.received
         if page.fingerprint in before.fingerprints:
             raise AirbyteTracedException(
@@ -83,4 +91,8 @@ class TokenPagination(PaginationStrategy):
                 failure_type=FailureType.transient_error,
             )
         announced = page.announced if before is START else before.announced
+        if before is START and announced and counts(stream_slice):
+            # The others are likely to become as many records as the rows of the first page.
+            expected = announced * page.count // page.received
+            connection_of(self.config).totals.begin(stream_of(response), expected)
         return PageToken(page.token or "", before.fingerprints | {page.fingerprint}, received, announced)

@@ -15,7 +15,7 @@ from airbyte_cdk.sources.streams.http import HttpClient
 from airbyte_cdk.sources.streams.http.error_handlers.response_models import SUCCESS_RESOLUTION
 from airbyte_cdk.sources.types import StreamSlice, StreamState
 
-from source_events.connection import Session, connection_of
+from source_events.connection import PageResponse, Session, connection_of
 from source_events.decoder import AnswerDecoder
 from source_events.errors import AnswerErrorHandler
 
@@ -81,8 +81,8 @@ class SharedRequester(HttpRequester):
             request, settings = self._template(stream_slice, pieces, next_page_token, request_headers, request_params)
             response = self._send_at_once(_filled(request, pieces), settings)
             if response is not None:
-                return response
-        return super().send_request(
+                return self._noted(response)
+        response = super().send_request(
             stream_state,
             stream_slice,
             next_page_token,
@@ -93,6 +93,15 @@ class SharedRequester(HttpRequester):
             request_body_json,
             log_formatter,
         )
+        return self._noted(response)
+
+    def _noted(self, response: requests.Response | None) -> requests.Response | None:
+        """The answer with the stream that it is for; one that the manifest ignores counts as gone."""
+        if isinstance(response, PageResponse):
+            response.stream = self.name
+        if response is not None and not response.ok:
+            connection_of(self.config).totals.miss(self.name)
+        return response
 
     def _template(
         self,

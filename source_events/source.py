@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from airbyte_cdk.models import (
     AirbyteCatalog,
     AirbyteConnectionStatus,
     AirbyteErrorTraceMessage,
+    AirbyteEstimateTraceMessage,
     AirbyteMessage,
     AirbyteRecordMessage,
     AirbyteStateMessage,
@@ -19,6 +21,7 @@ from airbyte_cdk.models import (
     ConfiguredAirbyteCatalog,
     ConnectorSpecification,
     ConnectorSpecificationSerializer,
+    EstimateType,
     FailureType,
     Status,
     TraceType,
@@ -38,7 +41,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events import providers
 from source_events.configuration import complete
-from source_events.connection import Connection, connection_of
+from source_events.connection import Connection, StreamTotals, connection_of
 from source_events.contacts import ContactCursor, ContactRetriever, ContactRouter
 from source_events.page import Page, page_of, splice
 from source_events.specification import specification
@@ -188,6 +191,42 @@ class EventsDeclarativeSource(ConcurrentDeclarativeSource):
         )
 
 
+def estimate(stream: str, records: int) -> AirbyteMessage:
+    """What a platform draws a progress bar from: the records that the stream is likely to have."""
+    message = AirbyteEstimateTraceMessage(name=stream, type=EstimateType.STREAM, row_estimate=records)
+    return AirbyteMessage(
+        type=Type.TRACE,
+        trace=AirbyteTraceMessage(type=TraceType.ESTIMATE, emitted_at=time.time() * 1000, estimate=message),
+    )
+
+
+def account(totals: StreamTotals, *, complete: bool) -> str:
+    """What became of a stream's rows, to go on a log line; nothing where each row is a record and none was announced.
+
+    Which rows came twice can be said only of a stream that has been read to its end.
+    """
+    repeated = totals.repeated if complete else 0
+    skipped = {reason: number for reason, number in totals.left_out.items() if number}
+    parts = [f"{totals.received} rows read"]
+    if totals.announced is not None:
+        of_them = "" if totals.answered == totals.finished else f" for {totals.answered} of them"
+        parts.append(f"{totals.announced} announced{of_them}")
+    if repeated:
+        parts.append(f"{repeated} repeated")
+    if skipped:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in skipped.items())
+        parts.append(f"{sum(skipped.values())} skipped ({reasons})")
+    if totals.gone:
+        parts.append(f"{totals.gone} not found any more")
+    differs = totals.announced is not None and totals.announced != totals.answered
+    if len(parts) == 1:
+        return ""
+    return f"; {', '.join(parts)}{DIFFERS if differs else ''}"
+
+
+DIFFERS = "; announced is not what came, and all that came was read"
+
+
 class ReadFailed(AirbyteTracedException):
     """At least one stream failed; its own error has been reported in the messages before."""
 
@@ -210,6 +249,7 @@ class Report:
     def follow(self, messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
         try:
             for message in messages:
+                yield from (estimate(*told) for told in self._totals.estimates())
                 if message.type is Type.TRACE and message.trace is not None:
                     if self._is_repeated(message.trace):
                         continue
@@ -224,11 +264,6 @@ class Report:
             if not self._errors:
                 raise
             raise self._failed() from summary
-        if self._totals.announced != self._totals.received:
-            self._logger.info(
-                f"The API announced {self._totals.announced} rows and sent {self._totals.received}; "
-                "all that it sent were read."
-            )
         if self._undated:
             self._logger.warning(f"{len(self._undated)} events have no time; their `createdAt` is null.")
 
@@ -253,7 +288,11 @@ class Report:
         status = trace.stream_status
         if status and status.status in (AirbyteStreamStatus.COMPLETE, AirbyteStreamStatus.INCOMPLETE):
             name = status.stream_descriptor.name
-            self._logger.info(f"{name}: {self._records.get(name, 0)} records, {status.status.value.lower()}")
+            complete = status.status is AirbyteStreamStatus.COMPLETE
+            self._logger.info(
+                f"{name}: {self._records.get(name, 0)} records, {status.status.value.lower()}"
+                f"{account(self._totals.of(name), complete=complete)}"
+            )
 
     def _failed(self) -> ReadFailed:
         first = next(iter(self._errors.values()))

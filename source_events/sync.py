@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
+from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
 from airbyte_cdk.models import AirbyteStateMessage, AirbyteStateType, ConfiguredAirbyteCatalog, FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
@@ -32,7 +35,8 @@ def read_document(what: str, path: str, read: Callable[[str], Document]) -> Docu
     except OSError as error:
         raise InvalidSync(f"The {what} file {path} cannot be read: {error.strerror}.") from None
     except Exception as error:
-        raise InvalidSync(f"The {what} file {path} is not valid: {_on_one_line(error)}") from None
+        problem = _not_json(Path(path).read_bytes()) or _on_one_line(error)
+        raise InvalidSync(f"The {what} file {path} is not valid: {problem}.") from None
 
 
 def check_catalog(catalog: ConfiguredAirbyteCatalog, names: Collection[str]) -> None:
@@ -79,5 +83,43 @@ def _cursor(stream: str, field: str, value: Any) -> str:
         ) from None
 
 
+TRAILING_COMMA = re.compile(r",\s*(?=[}\]])")
+
+
+def _not_json(content: bytes) -> str | None:
+    """What a person who wrote the file has to mend, with line and column; nothing, if it is JSON. Quotes no content."""
+    try:
+        text = content.decode()
+        json.loads(text)
+    except UnicodeDecodeError:
+        return "it is not UTF-8; save it with this encoding"
+    except json.JSONDecodeError as error:
+        before = text[: error.pos].rstrip().removesuffix(",")
+        if not text.strip():
+            return "it is empty"
+        if text.startswith("\ufeff"):
+            return "it begins with a byte order mark; save it as UTF-8 without one"
+        if TRAILING_COMMA.match(text, len(before)):
+            return f"{_position(text, len(before))}: remove the comma behind the last entry"
+        if text[error.pos : error.pos + 1] == "'":
+            return f"{_position(text, error.pos)}: use double quotes"
+        if text.lstrip()[0] not in "{[" and _is_yaml(text):
+            return "it is YAML, but must be JSON"
+        return f"{_position(text, error.pos)}: {error.msg}"
+    return None
+
+
+def _position(text: str, index: int) -> str:
+    return f"line {text.count(chr(10), 0, index) + 1}, column {index - text.rfind(chr(10), 0, index)}"
+
+
+def _is_yaml(text: str) -> bool:
+    """Whether it is an object or a list in that notation. A JSON text without braces is one too, but no object."""
+    try:
+        return isinstance(yaml.safe_load(text), (dict, list))
+    except yaml.YAMLError:
+        return False
+
+
 def _on_one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return " ".join(str(error).split())[:300].removesuffix(".") or type(error).__name__

@@ -100,6 +100,10 @@ class Output:
     def errors(self) -> list[dict[str, Any]]:
         return [trace["error"] for trace in self.of("TRACE") if trace["type"] == "ERROR"]
 
+    @property
+    def estimates(self) -> list[dict[str, Any]]:
+        return [trace["estimate"] for trace in self.of("TRACE") if trace["type"] == "ESTIMATE"]
+
     def error(self) -> dict[str, Any]:
         """The error, of which there must be one."""
         [error] = self.errors

@@ -190,10 +190,48 @@ class TestSuggestions:
                 "`start_date` is missing (is it what you called `startdate`?).",
                 id="one that is missing",
             ),
+            pytest.param(
+                configuration(provider={**cloud4wi(), "provider_type": "Cloud4Wi"}),
+                "carecloud; did you mean `cloud4wi`?",
+                id="a system",
+            ),
+            pytest.param(
+                configuration(provider={**cloud4wi(), "provider_type": "Swipe One"}),
+                "carecloud; did you mean `swipe_one`?",
+                id="a system by its title",
+            ),
+            pytest.param(
+                configuration(client_key="ck"),
+                "`client_key` is not a field; did you mean `provider.client_key`?",
+                id="one that belongs into the provider",
+            ),
+            pytest.param(
+                configuration(provider=cloud4wi(end_date="2024-01-01T00:00:00Z")),
+                "`provider.end_date` is not a field; did you mean `end_date`?",
+                id="one that does not belong into the provider",
+            ),
+            pytest.param(
+                configuration(provider={"provider_type": "carecloud", "login": "a"}),
+                "`provider.login` is not a field; did you mean `provider.credentials.login`?",
+                id="one that belongs into the credentials",
+            ),
         ],
     )
     def test_a_name_that_is_almost_right_leads_to_the_right_one(self, config, problem):
         assert problem in message(config)
+
+    def test_a_configuration_without_levels_is_sorted_into_them(self):
+        assert message({**cloud4wi(), "start_date": "2024-01-01T00:00:00Z"}).startswith(
+            "The configuration is not valid. `provider` is missing. "
+            "`provider_type` is not a field; did you mean `provider.provider_type`? "
+        )
+
+    def test_a_choice_is_told_as_a_person_would_write_it(self):
+        provider = {"provider_type": "app_market", "instance_id": "i", "api_secret": "s", "scope": "all"}
+        assert message(configuration(provider=provider)).endswith(" `provider.scope` must be one of app, site.")
+
+    def test_a_field_of_another_system_is_left_alone(self):
+        validate(configuration(provider=cloud4wi(workspace_id="a-workspace")))
 
     @pytest.mark.parametrize("name", ["__injected", "_start_date", "completely_else"])
     def test_other_unknown_names_are_left_alone(self, name):

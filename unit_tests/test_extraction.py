@@ -11,14 +11,15 @@ from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from msgspec import Raw
 
-from source_events.connection import PageResponse
+from source_events.connection import Connection, PageResponse
 from source_events.extraction import EntityFilter, EventFilter, PageExtractor
 from source_events.page import PAGE, Answer, Draft, Envelope, Identity, Page, Row, splice
 from source_events.providers.cloud4wi.components import EventDecoder
 from unit_tests.providers.cloud4wi import responses
 from unit_tests.transport import Response
 
-CONFIG = {"provider": {"organization_id": "o"}}
+CONNECTION = Connection(1, None)
+CONFIG = {"provider": {"organization_id": "o"}, "connection": CONNECTION}
 
 
 def extract(answer: Response, page_limit: int | None = None) -> list[Any]:
@@ -116,7 +117,7 @@ def filtered(
         Row(Raw(b'{"native":1}'), Envelope(str(position), "cloud4wi", kind, time))
         for position, (time, kind) in enumerate(zip(times, types or ["visit"] * len(times), strict=True))
     ]
-    config = {"start_date": "2023-06-01T00:00:00Z", "end_date": end_date, "event_types": event_types}
+    config = {**CONFIG, "start_date": "2023-06-01T00:00:00Z", "end_date": end_date, "event_types": event_types}
     record = {PAGE: Draft(Answer([row.raw for row in rows]), rows)}
     window = StreamSlice(partition={}, cursor_slice={"start_time": first, "end_time": last})
     [kept] = EventFilter({}, config).filter_records([record], {}, window)
@@ -236,7 +237,7 @@ def test_a_row_keeps_the_words_of_the_decoder_about_what_is_wrong():
 
 def test_of_records_that_are_no_events_all_are_kept_and_have_no_time():
     row = Row(Raw(b'{"name":"n"}'), Identity("cloud4wi", "o", id="i"))
-    [record] = EntityFilter({}, {}).filter_records([{PAGE: Draft(Answer([row.raw]), [row])}], {})
+    [record] = EntityFilter({}, CONFIG).filter_records([{PAGE: Draft(Answer([row.raw]), [row])}], {})
     assert list(record) == [PAGE]
     assert json.loads(splice(record[PAGE].rows)) == {
         "name": "n",

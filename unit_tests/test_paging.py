@@ -4,13 +4,12 @@ import copy
 from typing import Any
 
 import pytest
-import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.types import Record, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_events.connection import Totals
-from source_events.page import PAGE, Page
+from source_events.connection import PageResponse, Totals
+from source_events.page import PAGE, Answer, Page
 from source_events.paging import PageToken, TokenPagination
 
 
@@ -22,15 +21,32 @@ class Paging:
         connection = type("Connection", (), {"totals": self.totals})()
         self.strategy = TokenPagination({"connection": connection}, {})
         self.token: Any = self.strategy.initial_token
+        self.slice = StreamSlice(partition={}, cursor_slice={})
 
-    def after(self, rows: tuple[str, ...], token: str | None = None, announced: int | None = None) -> Any:
+    def after(
+        self,
+        rows: tuple[str, ...],
+        token: str | None = None,
+        announced: int | None = None,
+        *,
+        records: int | None = None,
+    ) -> Any:
         """The token for the page after an answer with these rows."""
         record = None
         if rows:
-            page = Page((), len(rows), None, frozenset(), hash(rows), len(rows), announced, token)
+            count = len(rows) if records is None else records
+            page = Page((), count, None, frozenset(), hash(rows), len(rows), announced, token)
             record = Record({PAGE: page}, "org_events", StreamSlice(partition={}, cursor_slice={}))
-        self.token = self.strategy.next_page_token(requests.Response(), len(rows), record, self.token)
+        response = PageResponse()
+        response.stream, response.answer = "org_events", Answer([], token, announced)
+        self.token = self.strategy.next_page_token(response, len(rows), record, self.token, None, self.slice)
         return self.token
+
+    @property
+    def counted(self) -> tuple[int, int | None]:
+        """The rows that came of slices that announced a total, and these totals."""
+        totals = self.totals.of("org_events")
+        return totals.answered, totals.announced
 
 
 @pytest.fixture
@@ -113,25 +129,49 @@ def test_slices_do_not_share_what_they_have_seen(paging):
 class TestTotals:
     def test_rows_and_the_first_announcement_are_added_at_the_end_of_a_slice(self, paging):
         paging.after(("a", "b"), "t1", 20)
-        assert (paging.totals.received, paging.totals.announced) == (0, 0)
+        assert paging.counted == (0, None)
         paging.after(("c",), "t2", 18)
         paging.after((), "t3")
-        assert (paging.totals.received, paging.totals.announced) == (3, 20)
+        assert paging.counted == (3, 20)
 
     def test_the_last_page_counts_also_if_it_has_rows(self, paging):
         paging.after(("a", "b"), "t1", 3)
         paging.after(("c",), None, 3)
-        assert (paging.totals.received, paging.totals.announced) == (3, 3)
+        assert paging.counted == (3, 3)
 
-    def test_slices_without_an_announcement_are_left_out(self, paging):
+    def test_slices_without_an_announcement_are_finished_without_one(self, paging):
         paging.after(("a",), None)
-        assert (paging.totals.received, paging.totals.announced) == (0, 0)
+        assert paging.counted == (0, None)
+        assert paging.totals.of("org_events").finished == 1
 
     def test_slices_add_up(self, paging):
         for rows in (("a",), ("b", "c")):
             paging.token = None
             paging.after(rows, None, 5)
-        assert (paging.totals.received, paging.totals.announced) == (3, 10)
+        assert paging.counted == (3, 10)
+
+    def test_rows_that_are_announced_and_do_not_come_at_all_are_counted(self, paging):
+        paging.after((), None, 5)
+        assert paging.counted == (0, 5)
+
+    def test_a_slice_that_only_tells_the_contacts_does_not_count(self, paging):
+        paging.slice = StreamSlice(partition={}, cursor_slice={}, extra_fields={"counts": False})
+        paging.after(("a",), None, 5)
+        assert (paging.counted, paging.totals.estimates()) == ((0, None), ())
+
+    def test_the_first_answer_of_a_slice_tells_how_many_records_to_expect(self, paging):
+        paging.after(("a", "b"), "t1", 20)
+        assert paging.totals.estimates() == [("org_events", 20)]
+        paging.after(("c",), "t2", 40)
+        assert paging.totals.estimates() == ()
+
+    def test_of_rows_that_become_more_records_or_fewer_it_expects_as_many_as_of_the_first_page(self, paging):
+        paging.after(("a", "b"), "t1", 20, records=3)
+        assert paging.totals.estimates() == [("org_events", 30)]
+
+    def test_where_nothing_is_announced_nothing_is_expected(self, paging):
+        paging.after(("a", "b"), "t1")
+        assert paging.totals.estimates() == ()
 
 
 def test_a_token_survives_the_copies_that_are_made_of_parameters():

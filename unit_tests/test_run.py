@@ -1,16 +1,22 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from airbyte_cdk.models import AirbyteStateMessageSerializer, ConfiguredAirbyteCatalogSerializer
 
-from source_events import entrypoint
+import source_events
+from source_events import entrypoint, providers
+from source_events.configuration import validate
 from source_events.run import run
 from source_events.specification import specification
+from source_events.sync import readable_state
 from unit_tests.reading import configuration
 
 CATALOG = {
@@ -30,6 +36,19 @@ def process(*arguments: str) -> tuple[int, list[dict[str, Any]], str]:
         [sys.executable, "-m", "source_events", *arguments], capture_output=True, timeout=60, check=False, text=True
     )
     return made.returncode, [json.loads(line) for line in made.stdout.splitlines()], made.stderr
+
+
+def terminal(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error, as a person sees them."""
+    made = subprocess.run(
+        [sys.executable, "-m", "source_events", *arguments],
+        capture_output=True,
+        timeout=60,
+        check=False,
+        text=True,
+        env={**os.environ, "COLUMNS": "120"},
+    )
+    return made.returncode, made.stdout, made.stderr
 
 
 def written(folder: Path, **documents: Any) -> list[str]:
@@ -63,9 +82,79 @@ def test_other_commands_are_for_the_entry_point(monkeypatch, separator):
 
 
 def test_help_says_what_there_is():
-    made = subprocess.run([sys.executable, "-m", "source_events", "--help"], capture_output=True, timeout=60, text=True)
-    assert made.returncode == 0
-    assert all(command in made.stdout for command in ("spec", "check", "discover", "read"))
+    code, text, errors = terminal("--help")
+    assert (code, errors) == (0, "")
+    assert all(f"  {command} " in text for command in ("spec", "check", "discover", "read"))
+    assert all(f"  {name} " in text for name in providers.names())
+    assert "source-events check --config config.json" in text
+
+
+@pytest.mark.parametrize(
+    ("command", "files"),
+    [("check", ["config"]), ("discover", ["config"]), ("read", ["config", "catalog", "state"])],
+)
+def test_the_help_of_a_command_shows_files_that_it_would_take(command, files):
+    code, text, errors = terminal(command, "--help")
+    assert (code, errors) == (0, "")
+    assert f"source-events {command}" + "".join(f" --{file} {file}.json" for file in files) in text
+    shown = {
+        name: json.loads(content)
+        for name, content in re.findall(r"^(\w+)\.json:\n(.+?)\n(?=\n|\Z)", text, re.MULTILINE | re.DOTALL)
+    }
+    assert list(shown) == files
+    validate(shown["config"])
+    if command == "read":
+        assert ConfiguredAirbyteCatalogSerializer.load(shown["catalog"]).streams[0].stream.name == "org_events"
+        assert readable_state([AirbyteStateMessageSerializer.load(entry) for entry in shown["state"]])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "source-events: error: name a command: spec, check, discover, read"),
+        (["chek"], "source-events: error: there is no command 'chek', did you mean 'check'; try source-events --help"),
+        (["sync"], "source-events: error: there is no command 'sync'; try source-events --help"),
+        (["config.json"], "source-events: error: there is no command 'config.json'; try source-events --help"),
+        (["check"], "source-events check: error: the following arguments are required: --config"),
+        (["check", "config.json"], "source-events check: error: the following arguments are required: --config"),
+        (["read", "--config", "c.json"], "source-events read: error: the following arguments are required: --catalog"),
+        (["discover", "--config"], "source-events discover: error: argument --config: expected one argument"),
+        (["check", "--conf", "c.json"], "source-events check: error: the following arguments are required: --config"),
+        (["spec", "--config", "c.json"], "source-events: error: unrecognized arguments: --config c.json"),
+        (["--debug"], "source-events: error: the following arguments are required: COMMAND"),
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_call_says_what_to_do_on_standard_error(arguments, problem):
+    code, text, errors = terminal(*arguments)
+    assert (code, text) == (2, "")
+    assert errors.startswith("usage: source-events")
+    assert errors.splitlines()[-1] == problem
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["read", "--help"], ["--version"], [], ["chek"]], ids=" ".join)
+def test_a_person_does_not_wait_for_the_cdk(arguments):
+    code = (
+        f"import sys; sys.argv = ['source-events', *{arguments!r}]\nfrom source_events.run import run\n"
+        "try: run()\nexcept SystemExit: pass\nsys.exit('airbyte_cdk' in sys.modules or 'requests' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60).returncode == 0
+
+
+def test_the_version_is_the_packages():
+    assert terminal("--version") == (0, f"source-events {source_events.__version__}\n", "")
+
+
+@pytest.mark.parametrize("command", ["check", "discover", "read"])
+def test_a_file_that_a_person_got_wrong_is_a_message_of_the_protocol_alone(tmp_path, command):
+    files = written(tmp_path, config='{"start_date": "2024-01-01T00:00:00Z",}', catalog=CATALOG)
+    code, messages, standard_error = process(command, *(files if command == "read" else files[:2]))
+    assert (code, standard_error) == (1, "")
+    [error] = [message["trace"]["error"] for message in messages if message["type"] == "TRACE"]
+    assert error["message"].endswith(
+        "config.json is not valid: line 1, column 38: remove the comma behind the last entry."
+    )
+    assert "stack_trace" not in error
 
 
 def test_a_wrong_configuration_is_a_failed_check_and_no_failed_process(tmp_path):
@@ -95,7 +184,5 @@ def test_the_package_is_imported_without_the_cdk():
 
 
 def test_the_package_has_nothing_else():
-    import source_events
-
     with pytest.raises(AttributeError, match="no attribute 'SourceNothing'"):
         _ = source_events.SourceNothing

@@ -154,14 +154,83 @@ class TestRead:
         network.expect(FEED, responses.page([responses.event("a")], "s", 20))
         network.expect(requests.feed(*DAY, scroll="s"), responses.empty())
         read("org_events")
-        assert "The API announced 20 rows and sent 1; all that it sent were read." in log.text
+        assert (
+            "org_events: 1 records, complete; 1 rows read, 20 announced; "
+            "announced is not what came, and all that came was read" in log.text
+        )
 
-    def test_the_log_says_nothing_when_as_many_came(self, network, log):
+    def test_the_log_says_no_more_when_as_many_came(self, network, log):
         network.expect(LOGIN, responses.token())
         network.expect(FEED, responses.page([responses.event("a")], "s", 2))
         network.expect(requests.feed(*DAY, scroll="s"), responses.page([responses.event("b")], count=2))
         read("org_events")
-        assert "announced" not in log.text
+        assert "org_events: 2 records, complete; 2 rows read, 2 announced" in log.text.splitlines()
+
+    def test_the_log_says_what_was_left_out_and_why(self, network, log):
+        rows = [
+            responses.event("a", event_type="login"),
+            responses.event("b", event_type="visit"),
+            responses.event("c", "2024-01-02T00:00:00Z", event_type="visit"),
+        ]
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED.having(events="visit"), responses.page(rows, count=3))
+        read("org_events", config=configuration(event_types=["visit"]))
+        line = "3 rows read, 3 announced, 2 skipped (1 outside the slice of time, 1 of other types)"
+        assert f"org_events: 1 records, complete; {line}" in log.text.splitlines()
+
+    def test_the_log_says_which_rows_came_again_because_a_scroll_expired(self, network, log):
+        noon = "2024-01-01T12:00:00Z"
+        first, second = [responses.event("a", "2024-01-01T06:00:00Z")], [responses.event("b", "2024-01-01T18:00:00Z")]
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.page(first, "s", 2))
+        network.expect(requests.feed(*DAY, scroll="s"), responses.error(410))
+        network.expect(requests.feed(DAY[0], noon), responses.page(first, count=1))
+        network.expect(requests.feed(noon, DAY[1]), responses.page(second, count=1))
+        read("org_events")
+        assert "org_events: 3 records, complete; 3 rows read, 2 announced, 1 repeated" in log.text.splitlines()
+
+    def test_the_log_says_how_many_contacts_are_gone(self, network, log):
+        network.expect(LOGIN, responses.token())
+        network.expect(requests.contact("c", *DAY), responses.page([responses.event("a")], count=1))
+        network.expect(requests.contact("d", *DAY), responses.error(404))
+        read("contact_events", config=configuration(contact_ids=["c", "d"]))
+        line = "contact_events: 1 records, complete; 1 rows read, 1 announced, 1 not found any more"
+        assert line in log.text.splitlines()
+
+    def test_streams_are_counted_apart_and_the_feed_that_names_the_contacts_not_at_all(self, network, log):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, *[responses.page([responses.event("a", contact="c")], count=2)] * 2)
+        network.expect(requests.contact("c", *DAY), responses.page([responses.event("a")], count=1))
+        read("org_events", "contact_events")
+        lines = log.text.splitlines()
+        assert "contact_events: 1 records, complete; 1 rows read, 1 announced" in lines
+        assert any(line.startswith("org_events: 1 records, complete; 1 rows read, 2 announced;") for line in lines)
+
+    def test_a_stream_that_failed_says_how_far_it_came(self, network, log):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.page([responses.event("a")], "s", 5))
+        network.expect(requests.feed(*DAY, scroll="s"), responses.error(401))
+        read("org_events")
+        assert "org_events: 1 records, incomplete" in log.text.splitlines()
+
+    def test_the_platform_is_told_how_many_records_to_expect(self, network):
+        noon = "2024-01-01T12:00:00Z"
+        network.expect(LOGIN, responses.token())
+        earlier = responses.event("a", "2024-01-01T06:00:00Z")
+        network.expect(requests.feed(DAY[0], noon), responses.page([earlier], "s", 7))
+        network.expect(requests.feed(DAY[0], noon, scroll="s"), responses.empty())
+        later = responses.event("b", "2024-01-01T18:00:00Z")
+        network.expect(requests.feed(noon, DAY[1]), responses.page([later], count=3))
+        output = read("org_events", config=configuration(window_size="PT12H", num_workers=1))
+        assert {(trace["name"], trace["type"]) for trace in output.estimates} == {("org_events", "STREAM")}
+        estimates = [trace["row_estimate"] for trace in output.estimates]
+        # Both slices may have begun before the first estimate is told.
+        assert estimates in ([7, 10], [3, 10], [10])
+
+    def test_the_platform_is_told_nothing_where_nothing_is_announced(self, network):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.page([responses.event("a")]))
+        assert read("org_events").estimates == []
 
     def test_no_secret_is_in_any_message(self, network, caplog):
         caplog.set_level(logging.INFO)

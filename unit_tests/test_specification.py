@@ -127,7 +127,7 @@ def test_the_common_fields_are_those_of_the_contract():
     assert contract(FORM) == COMMON
 
 
-@pytest.mark.parametrize("provider", OF_PROVIDERS)
+@pytest.mark.parametrize("provider", BRANCHES)
 def test_the_fields_of_a_provider_are_those_of_the_contract(provider):
     assert contract(BRANCHES[provider]) == {"provider_type": "required", **OF_PROVIDERS[provider]}
 
@@ -179,7 +179,7 @@ class TestAirbytesForm:
         groups = [group["id"] for group in FORM["groups"]]
         assert list(dict.fromkeys(field["group"] for field in FORM["properties"].values())) == groups
 
-    @pytest.mark.parametrize("provider", OF_PROVIDERS)
+    @pytest.mark.parametrize("provider", BRANCHES)
     def test_what_can_stay_as_it_is_is_folded_away(self, provider):
         shown = [name for name, field in BRANCHES[provider]["properties"].items() if field.get("always_show")]
         assert shown == (["scope"] if provider == "app_market" else [])

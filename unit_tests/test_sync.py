@@ -110,6 +110,44 @@ class TestDocuments:
         assert "\n" not in caught.value.message
 
     @pytest.mark.parametrize(
+        ("content", "problem"),
+        [
+            ("", "it is empty"),
+            (" \n\t", "it is empty"),
+            ('{\n  "start_date": "x",\n}', "line 2, column 20: remove the comma behind the last entry"),
+            ('{"event_types": ["visit", ],\n}', "line 1, column 25: remove the comma behind the last entry"),
+            ("{\n  'start_date': 1}", "line 2, column 3: use double quotes"),
+            ("{\"start_date\": 'x'}", "line 1, column 16: use double quotes"),
+            ("provider:\n  provider_type: cloud4wi\n", "it is YAML, but must be JSON"),
+            ("- visit\n", "it is YAML, but must be JSON"),
+            ('{"a": 1\n "b": 2}', "line 2, column 2: Expecting ',' delimiter"),
+            ('{"a": True}', "line 1, column 7: Expecting value"),
+            ('{"a": 1', "line 1, column 8: Expecting ',' delimiter"),
+            ("a: b: c", "line 1, column 1: Expecting value"),
+            ("\ufeff{}", "it begins with a byte order mark; save it as UTF-8 without one"),
+        ],
+    )
+    def test_what_a_person_has_to_mend_is_told_with_its_place(self, tmp_path, content, problem):
+        path = tmp_path / "config.json"
+        path.write_text(content, encoding="utf-8")
+        with pytest.raises(InvalidSync) as caught:
+            SourceEvents.read_config(str(path))
+        assert caught.value.message == f"The configuration file {path} is not valid: {problem}."
+
+    def test_a_file_of_another_encoding_is_told_apart(self, tmp_path):
+        path = tmp_path / "config.json"
+        path.write_bytes('{"login": "Zoë"}'.encode("latin-1"))
+        with pytest.raises(InvalidSync, match="is not valid: it is not UTF-8; save it with this encoding"):
+            SourceEvents.read_config(str(path))
+
+    def test_no_content_of_a_file_is_quoted(self, tmp_path):
+        path = tmp_path / "config.json"
+        path.write_text('{"client_secret": hunter2-is-a-fake-secret}')
+        with pytest.raises(InvalidSync) as caught:
+            SourceEvents.read_config(str(path))
+        assert "hunter2" not in caught.value.message
+
+    @pytest.mark.parametrize(
         ("read_", "content"),
         [
             pytest.param(SourceEvents.read_catalog, {"streams": [{"stream": {}}]}, id="catalogue"),

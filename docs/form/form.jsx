@@ -29,7 +29,10 @@ const alternatives = (field) => ({ oneOf: field.oneOf.map(appearance) });
 const inOrder = (properties) =>
   Object.keys(properties).sort((one, other) => properties[one].order - properties[other].order);
 
-/** The keyword that says which alternative is chosen; without it, the library guesses. */
+/**
+ * With the keyword that says which alternative is chosen, without which the library guesses; and without examples, of
+ * which it would make a list to choose from.
+ */
 function withDiscriminators(schema) {
   const properties = {};
   for (const [name, { examples, ...field }] of Object.entries(schema.properties ?? {})) {

@@ -28,8 +28,8 @@ from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from source_events.connection import connection_of
-from source_events.contacts import Contact, FeedContactRetriever
+from source_events.connection import PageResponse, connection_of, counts, stream_of
+from source_events.contacts import Contact, FeedContactRetriever, uncounted
 from source_events.decoder import AnswerDecoder, AnswerRefused
 from source_events.extraction import EntityFilter, EventFilter
 from source_events.identity import synthetic_id
@@ -392,10 +392,18 @@ class OffsetPagination(PaginationStrategy):
         stream_slice: StreamSlice | None = None,
     ) -> str | None:
         progress = progress_of(stream_slice)
+        totals = connection_of(self.config).totals
         if last_record is None:
-            connection_of(self.config).totals.add(progress.received, progress.announced)
+            announced = progress.announced
+            if not progress.pages and isinstance(response, PageResponse) and response.answer:
+                announced = response.answer.announced
+            if counts(stream_slice):
+                totals.finish(stream_of(response), progress.received, announced)
             forget_progress(stream_slice)
             return None
+        page = page_of(last_record.data)
+        if page and len(progress.pages) == 1 and progress.announced and counts(stream_slice):
+            totals.begin(stream_of(response), progress.announced * page.count // progress.received)
         return str(progress.received)
 
 
@@ -443,7 +451,10 @@ class InstanceEventFilter(PageFollower, EventFilter):
         drafts = []
         for draft, progress in self.followed(records, stream_slice):
             self._tell_strays(draft, stream_slice)
+            rows = len(draft.rows)
             drafts.append(self._identified(draft, progress, contact))
+            others = rows - len(draft.rows)
+            connection_of(self.config).totals.receive(draft.stream, others, {"of other contacts": others})
         yield from super().filter_records(
             [{PAGE: draft} for draft in drafts], stream_state, stream_slice, next_page_token
         )
@@ -500,6 +511,8 @@ class ContactFilter(PageFollower, EntityFilter):
             rows = [row for row in draft.rows if isinstance(row, InstanceRow)]
             for row in rows:
                 progress.identify(row)
+            if counts(stream_slice):
+                connection_of(self.config).totals.receive(draft.stream, len(rows))
             yield {PAGE: finish(draft), "contacts": [row.contact for row in rows]}
 
 
@@ -515,7 +528,7 @@ class ListedContactRetriever(FeedContactRetriever):
 
     def list_contacts(self, start: str, end: str) -> Iterator[Contact]:
         without_id = 0
-        for record in self.contacts.read_records({}, StreamSlice(partition={}, cursor_slice={})):
+        for record in self.contacts.read_records({}, uncounted({})):
             if isinstance(record, Record) and (page := page_of(record.data)):
                 page.take()
                 listed = record.data["contacts"]

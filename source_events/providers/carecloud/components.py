@@ -223,9 +223,9 @@ class OffsetPagination(TokenPagination):
         before = last_page_token_value if isinstance(last_page_token_value, PageToken) else START
         page = page_of(last_record.data) if last_record else None
         if page is None:
-            connection_of(self.config).totals.add(before.received, before.announced)
+            self._finish(response, before, stream_slice)
             return None
-        after = self._after(page, before)
+        after = self._after(page, before, response, stream_slice)
         return PageToken(str(after.received), after.fingerprints, after.received, after.announced)
 
 

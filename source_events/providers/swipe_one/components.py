@@ -17,8 +17,9 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from source_events.connection import MEMORY_PER_BYTE, connection_of
-from source_events.contacts import Contact, ContactRetriever
+from source_events.contacts import Contact, ContactRetriever, uncounted
 from source_events.decoder import AnswerDecoder, AnswerRefused
+from source_events.extraction import OUTSIDE
 from source_events.identity import synthetic_id
 from source_events.page import (
     PAGE,
@@ -190,7 +191,7 @@ class ListedContactRetriever(ContactRetriever):
     contacts: Retriever
 
     def list_contacts(self, start: str, end: str) -> Iterator[Contact]:
-        for record in self.contacts.read_records({}, StreamSlice(partition={}, cursor_slice={})):
+        for record in self.contacts.read_records({}, uncounted({})):
             page = page_of(record.data) if isinstance(record, Record) else None
             if page:
                 yield from (Contact(contact.id, _created(contact)) for contact in _decode_listed(splice(page.take())))
@@ -221,9 +222,12 @@ class Reading:
 
     Events that arrive while pages are read push later ones to the next page, where they come a second time. They must
     not be taken for twins, which are different events that are alike.
+
+    `announced` is the total, if all of the contact's events have been read.
     """
 
     pages: list[EventPage] = field(default_factory=list)
+    announced: int | None = None
 
     @property
     def received(self) -> int:
@@ -326,7 +330,11 @@ class EventRetriever(Retriever):
     ) -> Iterable[Record]:
         assert stream_slice is not None
         start = stream_slice["start_time"][:19]
-        rows = [row for row in self._rows(stream_slice) if (row.envelope.createdAt or "")[:19] >= start]
+        found = self._rows(stream_slice)
+        rows = [row for row in found if (row.envelope.createdAt or "")[:19] >= start]
+        older = len(found) - len(rows)
+        del found
+        connection_of(self.config).totals.receive(self.name, older, {OUTSIDE: older})
         # Twins have the same time: they are all among these, or none of them is.
         identify(rows)
         while rows:
@@ -338,17 +346,25 @@ class EventRetriever(Retriever):
     def _draft(self, rows: list[EventRow]) -> Draft:
         size = sum(memoryview(row.raw).nbytes for row in rows)
         reservation = connection_of(self.config).memory.reserve(size * MEMORY_PER_BYTE)
-        return Draft(Answer([], reservation=reservation), rows)
+        return Draft(Answer([], reservation=reservation), rows, self.name)
 
     def _rows(self, stream_slice: StreamSlice) -> list[EventRow]:
         reading = self._read(stream_slice)
-        if reading.moved:
-            hashes = reading.hashes
-            reading = self._read(stream_slice)
-            # What is the same twice has not moved: pages that seem to overlap begin with a twin.
-            if reading.moved and reading.hashes != hashes:
-                return reading.rows_without_overlap()
-        return reading.rows()
+        if not reading.moved:
+            return self._counted(reading.rows(), reading, received=reading.received)
+        hashes = reading.hashes
+        reading = self._read(stream_slice)
+        # What is the same twice has not moved: pages that seem to overlap begin with a twin.
+        moved = reading.moved and reading.hashes != hashes
+        rows = reading.rows_without_overlap() if moved else reading.rows()
+        return self._counted(rows, reading, received=len(hashes) + reading.received)
+
+    def _counted(self, rows: list[EventRow], reading: Reading, received: int) -> list[EventRow]:
+        """The rows of a contact that is read to its end; those among them that become records are received later."""
+        totals = connection_of(self.config).totals
+        totals.receive(self.name, received - len(rows))
+        totals.finish(self.name, len(rows), reading.announced)
+        return rows
 
     def _read(self, stream_slice: StreamSlice) -> Reading:
         reading = Reading()
@@ -366,8 +382,8 @@ class EventRetriever(Retriever):
                 raise self._repeated(stream_slice)
             if all((row.envelope.createdAt or "")[:19] < start for row in page.rows):
                 return reading
-        if reading.pages:
-            connection_of(self.config).totals.add(reading.received, reading.pages[-1].announced)
+        if page is not None:
+            reading.announced = reading.pages[-1].announced if reading.pages else page.announced
         return reading
 
     def _page(self, stream_slice: StreamSlice, number: int, before: int) -> EventPage | None:

@@ -319,8 +319,8 @@ class TestPaging:
 
     def test_what_was_announced_and_what_came_is_counted(self) -> None:
         reading = Reading().pages({"total": 5, "events": [event("a")]}, {"total": 6, "events": []})
-        totals = reading.config["connection"].totals
-        assert (totals.announced, totals.received) == (5, 1)
+        totals = reading.config["connection"].totals.of("")
+        assert (totals.announced, totals.answered, totals.expected) == (5, 1, 5)
 
     def test_events_from_outside_the_range_are_left_out_and_it_is_said_once(
         self, caplog: pytest.LogCaptureFixture
