@@ -28,12 +28,13 @@ from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from source_events.connection import PageResponse, connection_of, counts, stream_of
+from source_events.connection import connection_of, counts, stream_of
 from source_events.contacts import Contact, FeedContactRetriever, uncounted
 from source_events.decoder import AnswerDecoder, AnswerRefused
 from source_events.extraction import EntityFilter, EventFilter
 from source_events.identity import synthetic_id
 from source_events.page import PAGE, Answer, Draft, Envelope, Event, Identity, Row, finish, page_of
+from source_events.paging import MOST_BEGINNINGS, announced_by, growth
 from source_events.times import UnreadableTime, earlier, local_time, normalize_time
 
 logger = logging.getLogger("airbyte")
@@ -302,10 +303,16 @@ def zone_of(config: Config) -> ZoneInfo:
 
 @dataclass
 class Progress:
-    """What has been read of one slice, by the one thread that reads it."""
+    """What has been read of one slice, by the one thread that reads it.
+
+    `announced` is the total of the first answer, `total` that of the last; `beginnings` counts how often the slice has
+    been begun anew.
+    """
 
     received: int = 0
     announced: int | None = None
+    total: int | None = None
+    beginnings: int = 0
     pages: set[int] = field(default_factory=set)
     occurrences: Counter[int] = field(default_factory=Counter)
 
@@ -369,7 +376,9 @@ def _fields(stream_slice: StreamSlice | None) -> dict[str, Any]:
 class OffsetPagination(PaginationStrategy):
     """Asks on behind the rows that came, until an answer has none.
 
-    A page shorter than `limit` says nothing, because the largest page that the API gives is not known.
+    A page shorter than `limit` says nothing, because the largest page that the API gives is not known. Where a total is
+    announced and changes, rows have moved between the pages: the slice is begun anew, which gives rows without an id
+    the same ids again.
     """
 
     config: Config
@@ -393,16 +402,23 @@ class OffsetPagination(PaginationStrategy):
     ) -> str | None:
         progress = progress_of(stream_slice)
         totals = connection_of(self.config).totals
+        page = page_of(last_record.data) if last_record else None
+        before, progress.total = progress.total, announced_by(response)
+        rows = page.received if page else 0
+        if progress.beginnings < MOST_BEGINNINGS and growth(
+            before, progress.total, end=progress.received, rows=rows, pages=len(progress.pages)
+        ):
+            forget_progress(stream_slice)
+            progress_of(stream_slice).beginnings = progress.beginnings + 1
+            return self.initial_token
         if last_record is None:
-            announced = progress.announced
-            if not progress.pages and isinstance(response, PageResponse) and response.answer:
-                announced = response.answer.announced
+            announced = progress.announced if progress.pages else progress.total
             if counts(stream_slice):
                 totals.finish(stream_of(response), progress.received, announced)
             forget_progress(stream_slice)
             return None
-        page = page_of(last_record.data)
-        if page and len(progress.pages) == 1 and progress.announced and counts(stream_slice):
+        first = len(progress.pages) == 1 and not progress.beginnings
+        if page and first and progress.announced and counts(stream_slice):
             totals.begin(stream_of(response), progress.announced * page.count // progress.received)
         return str(progress.received)
 
