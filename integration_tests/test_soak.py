@@ -7,7 +7,7 @@ import pytest
 from integration_tests.soak.endurance import FAULTS, endure
 from integration_tests.soak.loads import Load, loads
 
-LOADS = {load.provider: load for load in loads(scale=0.02, others=0.04, share=8)}
+LOADS = {load.provider: load for load in loads(scale=0.02, others=0.04, share=6)}
 
 
 @pytest.mark.parametrize("load", LOADS.values(), ids=LOADS.keys())

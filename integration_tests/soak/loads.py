@@ -101,7 +101,7 @@ def loads(*, scale: float, others: float, share: int) -> list[Load]:
             "carecloud",
             ("org_events", "contact_events"),
             int(60_000 * others),
-            int(600 * others),
+            int(1500 * others),
             lambda sandbox, **fields: carecloud.config(sandbox.url, **fields),
             {"count_cap": 40, "token_lifetime_seconds": TOKEN_LIFETIME},
             "/events$",
