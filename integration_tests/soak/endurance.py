@@ -39,12 +39,12 @@ FAULTS: Mapping[str, Json] = {
 """Every kind that the sandbox has and that passes."""
 
 
-def disturb(control: Control, path: str, share: int) -> None:
-    """All kinds of faults together hit one request in `share`: each kind every so-many-th one, never two at once."""
+def disturb(control: Control, path: str, share: int, times: int | None) -> None:
+    """All kinds of faults together hit one request in `share`, never two at once; each kind `times` times at most."""
     every = share * len(FAULTS)
     for number, fault in enumerate(FAULTS.values()):
         # The request that a fault has hit is not seen by those behind it in the list.
-        control.add_fault(path=path, skip=number * share // 2, every=every, times=None, **fault)
+        control.add_fault(path=path, skip=number * share // 2, every=every, times=times, **fault)
 
 
 class Expected(Protocol):

@@ -20,7 +20,9 @@ TOKEN_LIFETIME = 5
 
 @dataclass(frozen=True)
 class Load:
-    """`behaviour` are the sandbox's switches; of the requests to `paths` one in `share` is disturbed."""
+    """`behaviour` are the sandbox's switches; of the requests to `paths` one in `share` is disturbed, by each
+    kind of fault `times` times, or always.
+    """
 
     provider: str
     streams: tuple[str, ...]
@@ -30,6 +32,7 @@ class Load:
     behaviour: Mapping[str, Any]
     paths: str
     share: int
+    times: int | None
     streamed: bool = False
 
     @contextmanager
@@ -40,7 +43,7 @@ class Load:
             control = sandbox.control
             control.behaviour(self.provider, **self.behaviour)
             expected = {stream: self._expected(control) for stream in self.streams}
-            disturb(control, self.paths, self.share)
+            disturb(control, self.paths, self.share, self.times)
             yield self.config(sandbox, start_date=START, end_date=END), expected, control
 
     def _expected(self, control: Control) -> Expected:
@@ -63,7 +66,7 @@ def content_of(record: Json) -> str:
 CONTENTS: Mapping[str, Callable[[Json], str]] = {"swipe_one": content_of}
 
 
-def loads(*, scale: float, others: float, share: int) -> list[Load]:
+def loads(*, scale: float, others: float, share: int, times: int | None = None) -> list[Load]:
     """All four; at a scale of 1, two million events of Cloud4Wi, and some ten thousand of each of the others."""
     return [
         Load(
@@ -75,6 +78,7 @@ def loads(*, scale: float, others: float, share: int) -> list[Load]:
             {"page_cap": 500 if scale == 1 else 100, "token_lifetime_seconds": TOKEN_LIFETIME, "count": "exact"},
             "/events$",
             share,
+            times,
             streamed=True,
         ),
         Load(
@@ -86,6 +90,7 @@ def loads(*, scale: float, others: float, share: int) -> list[Load]:
             {"limit_cap": 20},
             "/events$",
             share,
+            times,
         ),
         Load(
             "app_market",
@@ -96,6 +101,7 @@ def loads(*, scale: float, others: float, share: int) -> list[Load]:
             {"limit_cap": 20},
             "/events/get$",
             share,
+            times,
         ),
         Load(
             "carecloud",
@@ -106,5 +112,6 @@ def loads(*, scale: float, others: float, share: int) -> list[Load]:
             {"count_cap": 40, "token_lifetime_seconds": TOKEN_LIFETIME},
             "/events$",
             share,
+            times,
         ),
     ]
