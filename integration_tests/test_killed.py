@@ -15,24 +15,12 @@ from typing import IO
 
 import pytest
 
-from integration_tests import app_market, carecloud, cloud4wi, swipe_one
+from integration_tests import cloud4wi, systems
 from integration_tests.connector import COMMAND, Json, Output, catalog, run
+from integration_tests.systems import STREAMS
 from sandbox.process import Sandbox
 
 KILLS = 6
-STREAMS = {
-    "cloud4wi": ("org_events", "contact_events"),
-    "swipe_one": ("contact_events", "contacts"),
-    "app_market": ("org_events", "contact_events", "contacts"),
-    "carecloud": (
-        "org_events",
-        "contact_events",
-        "property_records",
-        "event_types",
-        "event_groups",
-        "event_properties",
-    ),
-}
 INCREMENTAL = {"org_events", "contact_events", "property_records"}
 
 
@@ -44,12 +32,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 def config(provider: str, sandbox: Sandbox) -> Json:
     """Many slices, and few workers, so that a sync has many moments between its beginning and its end."""
-    fields = {"window_size": "P2D", "num_workers": 2}
-    if provider == "swipe_one":
-        return swipe_one.config(sandbox, **fields)
-    module = {"cloud4wi": cloud4wi, "app_market": app_market, "carecloud": carecloud}[provider]
-    made: Json = module.config(sandbox.url, **fields)
-    return made
+    return systems.config(provider, sandbox, window_size="P2D", num_workers=2)
 
 
 @dataclass

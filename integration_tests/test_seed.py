@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests import app_market, carecloud, cloud4wi, swipe_one
+from integration_tests import carecloud, systems
 from integration_tests.connector import Json
 from integration_tests.seed.plan import load
 from sandbox import app_market as app_market_sandbox
@@ -36,12 +36,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def connection(system: str, sandbox: Sandbox, **provider: Any) -> Json:
-    config = {
-        "swipe_one": lambda: swipe_one.config(sandbox),
-        "app_market": lambda: app_market.config(sandbox.url),
-        "carecloud": lambda: carecloud.config(sandbox.url),
-        "cloud4wi": lambda: cloud4wi.config(sandbox.url),
-    }[system]()
+    config = systems.config(system, sandbox)
     # The end date is before now, when the events are created, and is not used.
     return {**config, "provider": {**config["provider"], **provider}}
 
