@@ -16,7 +16,7 @@ export DO_NOT_TRACK := 1
 export DEMO_PYTHON := $(CURDIR)/$(DEMO_VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit bench bench-quick bench-growth image-test form clean
+.PHONY: help demo test lint unit bench bench-quick bench-growth soak image-test form clean
 
 help: ## list the targets
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ bench-quick: $(VENV)/installed $(BENCH_VENV)/installed ## the same with a tenth 
 
 bench-growth: $(VENV)/installed $(BENCH_VENV)/installed ## how time, memory and state grow with events and contacts
 	$(VENV)/bin/python -m benchmarks.growth
+
+soak: $(VENV)/installed ## read two million events while everything goes wrong now and then: three minutes
+	$(VENV)/bin/python -m integration_tests.soak
 
 image-test: $(VENV)/installed ## build the container image and test it
 	$(VENV)/bin/pytest -m image integration_tests

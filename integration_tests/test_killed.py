@@ -15,24 +15,13 @@ from typing import IO
 
 import pytest
 
-from integration_tests import app_market, carecloud, cloud4wi, swipe_one
-from integration_tests.connector import COMMAND, Json, Output, catalog, read
+from integration_tests import cloud4wi, systems
+from integration_tests.connector import COMMAND, Json, Output, catalog, run
+from integration_tests.systems import STREAMS
 from sandbox.process import Sandbox
 
 KILLS = 6
-STREAMS = {
-    "cloud4wi": ("org_events", "contact_events"),
-    "swipe_one": ("contact_events", "contacts"),
-    "app_market": ("org_events", "contact_events", "contacts"),
-    "carecloud": (
-        "org_events",
-        "contact_events",
-        "property_records",
-        "event_types",
-        "event_groups",
-        "event_properties",
-    ),
-}
+INCREMENTAL = {"org_events", "contact_events", "property_records"}
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +32,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 def config(provider: str, sandbox: Sandbox) -> Json:
     """Many slices, and few workers, so that a sync has many moments between its beginning and its end."""
-    fields = {"window_size": "P2D", "num_workers": 2}
-    if provider == "swipe_one":
-        return swipe_one.config(sandbox, **fields)
-    module = {"cloud4wi": cloud4wi, "app_market": app_market, "carecloud": carecloud}[provider]
-    made: Json = module.config(sandbox.url, **fields)
-    return made
+    return systems.config(provider, sandbox, window_size="P2D", num_workers=2)
 
 
 @dataclass
@@ -56,6 +40,8 @@ class Running:
     """A read that goes on, and what it has written so far."""
 
     process: subprocess.Popen[bytes]
+    errors: Path
+    """What it writes to standard error."""
     written: bytearray = field(default_factory=bytearray)
 
     @property
@@ -81,13 +67,24 @@ class Running:
         return Output(bytes(self.written).rpartition(b"\n")[0].decode(), status)
 
 
+def selection(streams: tuple[str, ...]) -> Json:
+    """A catalogue with the events as increments, and all else as a whole."""
+    chosen = catalog(*streams)
+    for entry in chosen["streams"]:
+        if entry["stream"]["name"] not in INCREMENTAL:
+            entry["sync_mode"] = "full_refresh"
+    return chosen
+
+
 def started(folder: Path, configuration: Json, streams: tuple[str, ...], state: list[Json]) -> Running:
     arguments = []
-    for name, content in (("config", configuration), ("catalog", catalog(*streams)), ("state", state)):
+    for name, content in (("config", configuration), ("catalog", selection(streams)), ("state", state)):
         path = folder / f"{name}.json"
         path.write_text(json.dumps(content), encoding="utf-8")
         arguments += [f"--{name}", str(path)]
-    return Running(subprocess.Popen([*COMMAND, "read", *arguments], stdout=subprocess.PIPE))
+    errors = folder / "errors"
+    with errors.open("wb") as file:
+        return Running(subprocess.Popen([*COMMAND, "read", *arguments], stdout=subprocess.PIPE, stderr=file), errors)
 
 
 def merged(state: list[Json], output: Output) -> list[Json]:
@@ -102,26 +99,34 @@ def cursors(state: list[Json]) -> dict[str, Json]:
 
 @pytest.mark.parametrize("provider", STREAMS)
 def test_the_union_of_killed_runs_is_complete(provider: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Each run has less left to do than the one before, and is killed earlier on average."""
     streams = STREAMS[provider]
-    undisturbed = read(config(provider, sandbox), *streams)
+    sandbox.control.reset()
+    undisturbed = run("read", config=config(provider, sandbox), catalog=selection(streams))
     assert (undisturbed.status, undisturbed.errors) == (0, [])
+    # What has been written is not much further than what has been read.
+    sandbox.control.add_fault(delay=0.02, times=None)
     moments = random.Random(f"{provider} is killed")
     state: list[Json] = []
     found: dict[str, set[str]] = {stream: set() for stream in streams}
-    killed = 0
-    while True:
+    outputs = []
+    for number in range(KILLS):
         running = started(tmp_path, config(provider, sandbox), streams, state)
-        if killed < KILLS:
-            running.until(moments.randrange(len(undisturbed.text) * 2 // 3))
-        output = running.ended(signal.SIGKILL if killed < KILLS else None)
-        state = merged(state, output)
+        running.until(moments.randrange(len(undisturbed.text) // (number + 2)))
+        outputs.append(running.ended(signal.SIGKILL))
+        state = merged(state, outputs[-1])
+        if outputs[-1].status == 0:
+            break
+    if outputs[-1].status != 0:
+        outputs.append(started(tmp_path, config(provider, sandbox), streams, state).ended())
+        state = merged(state, outputs[-1])
+    *killed, last = outputs
+    assert [output.status for output in killed] == [-signal.SIGKILL] * len(killed)
+    assert len(killed) >= 4
+    assert (last.status, last.errors) == (0, [])
+    for output in outputs:
         for stream in streams:
             found[stream] |= set(keys(output, stream))
-        if output.status == 0:
-            break
-        assert output.status == -signal.SIGKILL
-        killed += 1
-    assert killed >= 4
     assert found == {stream: set(keys(undisturbed, stream)) for stream in streams}
     assert cursors(state) == cursors(undisturbed.state)
 
@@ -148,6 +153,7 @@ def test_when_nobody_reads_any_more_it_ends_in_silence(sandbox: Sandbox, tmp_pat
     running.until(20_000)
     running.output.close()
     assert running.process.wait(10) == 1
+    assert running.errors.read_text() == ""
 
 
 class TestSlowReader:

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from airbyte_cdk.utils.airbyte_secrets_utils import update_secrets
 
-from integration_tests import app_market, carecloud, swipe_one
+from integration_tests import app_market, carecloud, swipe_one, systems
 from integration_tests.connector import Json, changed
 from integration_tests.seed.command import main
 from integration_tests.seed.events import DEFAULT_FILE, SEED_KEY, read_events
@@ -58,12 +58,12 @@ def shared(running: Sandbox) -> Sandbox:
 
 def for_swipe_one(sandbox: Sandbox) -> Json:
     block = {"contact_ids": [swipe_one_contact(0), swipe_one_contact(1)], "event_types": ["order_placed"]}
-    return swipe_one.config(sandbox, seed=block)
+    return systems.config("swipe_one", sandbox, seed=block)
 
 
 def for_app_market(sandbox: Sandbox) -> Json:
     block = {"contact_ids": [app_market_contact(0)], "event_types": ["store_purchase", "new_order"]}
-    return app_market.config(sandbox.url, seed=block)
+    return systems.config("app_market", sandbox, seed=block)
 
 
 def for_carecloud(sandbox: Sandbox, auth_type: str = "bearer") -> Json:

@@ -11,26 +11,14 @@ from typing import Any
 
 import pytest
 
-from integration_tests import app_market, carecloud, cloud4wi, swipe_one
+from integration_tests import carecloud, swipe_one
 from integration_tests.connector import Json
+from integration_tests.systems import STREAMS, config
 from integration_tests.warehouse.loading import KINDS, Warehouse, marks, running
 from sandbox.carecloud.generator import customer_id
 from sandbox.process import Sandbox
 
 EVENTS, UNDATED = 300, 3
-STREAMS = {
-    "cloud4wi": ("org_events", "contact_events"),
-    "swipe_one": ("contact_events", "contacts"),
-    "app_market": ("org_events", "contact_events", "contacts"),
-    "carecloud": (
-        "org_events",
-        "contact_events",
-        "property_records",
-        "event_types",
-        "event_groups",
-        "event_properties",
-    ),
-}
 EVENT_STREAMS = [
     (provider, stream) for provider, streams in STREAMS.items() for stream in streams if stream.endswith("_events")
 ]
@@ -60,16 +48,10 @@ def load(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         for provider in STREAMS:
             given = {"events": _with_texts_only()} if postgres and provider == "carecloud" else {"generate": EVENTS}
             sandbox.control.add_events(provider, **given)
-        configurations = {
-            "cloud4wi": cloud4wi.config(sandbox.url),
-            "swipe_one": swipe_one.config(sandbox),
-            "app_market": app_market.config(sandbox.url),
-            "carecloud": carecloud.config(sandbox.url),
-        }
         records = warehouse.sync(
             *(
                 {
-                    "config": configurations[provider],
+                    "config": config(provider, sandbox),
                     "streams": [name for name in streams if not postgres or (provider, name) not in NOT_IN_POSTGRES],
                     "schema": provider,
                 }

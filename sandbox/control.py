@@ -22,6 +22,7 @@ ENDPOINTS = (
     Endpoint("POST", "/control/{provider}/behaviour", "change some of them"),
     Endpoint("POST", "/control/{provider}/expire", '{"tokens": true, "scrolls": true}'),
     Endpoint("POST", "/control/{provider}/events", '{"events": [...]} or {"generate": 100, "seed": 2}'),
+    Endpoint("POST", "/control/{provider}/events/delete", '{"ids": [...]}, as the next endpoint tells them'),
     Endpoint("GET", "/control/{provider}/events/ids", "the ids of all events, with ?contact= of one contact's"),
     Endpoint("POST", "/control/{provider}/contacts/{id}/delete", "delete a contact; the organisation's feed keeps it"),
     Endpoint("POST", "/control/reset", "all as at the start, but for added events"),
@@ -51,6 +52,7 @@ class Control:
             self._change_behaviour,
             self._expire,
             self._add_events,
+            self._delete_events,
             self._event_ids,
             self._delete_contact,
             self._reset,
@@ -103,6 +105,12 @@ class Control:
 
     async def _add_events(self, request: web.Request) -> web.Response:
         return web.json_response({"added": self._provider(request).add_events(await _object(request))})
+
+    async def _delete_events(self, request: web.Request) -> web.Response:
+        content = await _object(request)
+        if set(content) != {"ids"} or not isinstance(content["ids"], list):
+            raise InvalidControlRequest('expected {"ids": [...]}')
+        return web.json_response({"deleted": self._provider(request).delete_events(content["ids"])})
 
     async def _event_ids(self, request: web.Request) -> web.Response:
         return web.json_response({"ids": list(self._provider(request).event_ids(request.query.get("contact")))})

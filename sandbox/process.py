@@ -141,6 +141,12 @@ class Control:
         given = {} if events is None else {"events": list(events)}
         return int(self._send("POST", f"{provider}/events", {**given, **request})["added"])
 
+    def delete_events(self, provider: str, ids: Sequence[str]) -> None:
+        """Delete events by their ids as `event_ids` tells them; all of them must be there."""
+        deleted = self._send("POST", f"{provider}/events/delete", {"ids": list(ids)})["deleted"]
+        if deleted != len(ids):
+            raise ValueError(f"{deleted} of {len(ids)} events were there")
+
     def event_ids(self, provider: str, contact: str | None = None) -> list[str]:
         query = {} if contact is None else {"contact": contact}
         ids: list[str] = self._send("GET", f"{provider}/events/ids", query=query)["ids"]

@@ -4,7 +4,7 @@ A provider is a sub-package whose module `api` has a function `create_provider(o
 sub-package names it, so a further provider is added by adding a folder.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pkgutil import iter_modules
@@ -76,6 +76,9 @@ class Provider(Protocol):
 
     def add_events(self, request: Mapping[str, Any]) -> int:
         """Add the given or generated events and return their number."""
+
+    def delete_events(self, ids: Collection[str]) -> int:
+        """Delete the events with these ids and return how many there were; running scrolls still have them."""
 
     def event_ids(self, contact: str | None) -> Sequence[str]:
         """The ids of all events, or of one contact's events."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -23,7 +23,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from requests.adapters import HTTPAdapter
 
 from source_events import __version__
-from source_events.page import Answer
+from source_events.page import Answer, Row
 
 MEMORY_FOR_ANSWERS = 48 * 1024 * 1024
 """Bytes that answers may take from when they are read until their records are written."""
@@ -268,6 +268,10 @@ class Memory:
                 hand_overs = self._hand_overs
             self._used += size
         return Reservation(self, size)
+
+    def reserve_for(self, rows: Iterable[Row[Any]]) -> Reservation:
+        """What rows take that have been held without a reservation."""
+        return self.reserve(sum(memoryview(row.raw).nbytes for row in rows) * MEMORY_PER_BYTE)
 
     @contextmanager
     def handing_over(self) -> Iterator[None]:

@@ -25,7 +25,7 @@ from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partitio
 from airbyte_cdk.sources.types import Config, Record, StreamSlice, StreamState
 from isodate import parse_duration
 
-from source_events.connection import MEMORY_PER_BYTE, connection_of
+from source_events.connection import connection_of
 from source_events.page import PAGE, Page, joined, page_of
 from source_events.times import earlier, format_time
 
@@ -126,8 +126,7 @@ class ContactRetriever(Retriever):
     def _together(self, pages: Sequence[Page], batch: StreamSlice) -> Record:
         """One record for the pages of several contacts: to hand a page over costs more than a contact's few events."""
         page = joined(pages)
-        size = sum(memoryview(row.raw).nbytes for row in page.rows)
-        page.reservation = connection_of(self.config).memory.reserve(size * MEMORY_PER_BYTE)
+        page.reservation = connection_of(self.config).memory.reserve_for(page.rows)
         return self._record(page, batch)
 
     def _record(self, page: Page, batch: StreamSlice) -> Record:

@@ -128,6 +128,9 @@ class SliceReader:
                         yield record
             finally:
                 abandoned.set()
+                # The other parts may be waiting for the memory of what nobody takes any more.
+                while not found.empty():
+                    found.get()
 
 
 def _moment(time: str) -> datetime:

@@ -1,4 +1,4 @@
-"""The protocol over standard output: a page is one write, every other message a line."""
+"""The protocol over standard output: a page goes to the writer as a whole, every other message as a line."""
 
 from __future__ import annotations
 

@@ -15,17 +15,33 @@ from source_events.page import Page, page_of
 
 
 class PageToken(str):
-    """A token as the API gave it, with what has been read on the way to it."""
+    """A token as the API gave it, with what has been read on the way to it.
+
+    `announced` is the total of the slice's first answer, `total` that of the last; `beginnings` counts how often the
+    slice has been begun anew.
+    """
 
     fingerprints: frozenset[int]
     received: int
     announced: int | None
+    total: int | None
+    beginnings: int
 
-    def __new__(cls, value: str, fingerprints: frozenset[int], received: int, announced: int | None) -> "PageToken":
+    def __new__(
+        cls,
+        value: str,
+        fingerprints: frozenset[int],
+        received: int,
+        announced: int | None,
+        total: int | None = None,
+        beginnings: int = 0,
+    ) -> "PageToken":
         token = super().__new__(cls, value)
         token.fingerprints = fingerprints
         token.received = received
         token.announced = announced
+        token.total = total
+        token.beginnings = beginnings
         return token
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "PageToken":
@@ -34,6 +50,28 @@ class PageToken(str):
 
 
 START = PageToken("", frozenset(), 0, None)
+
+MOST_BEGINNINGS = 3
+"""How often a slice is begun anew because it changes while it is read; a total that is never the same means nothing."""
+
+
+def announced_by(response: requests.Response) -> int | None:
+    """The total that an answer announces, which may also be one without rows."""
+    return response.answer.announced if isinstance(response, PageResponse) and response.answer else None
+
+
+def growth(before: int | None, total: int | None, *, end: int, rows: int, pages: int) -> int:
+    """By how much the total has grown from one answer of a slice to the next; negative if it has shrunk.
+
+    Rows that are deleted or added while pages are read, which count by rows, move others from page to page. `end` is
+    the place of the page's last row, `rows` are the page's, and `pages` counts it as well if it has any. No growth is
+    made out where the numbers cannot be totals: some APIs announce the rows of a page, or those that are yet to come.
+    """
+    if not before or not total or total < (end if rows else 1):
+        return 0
+    earlier_pages = pages - bool(rows)
+    a_page = (end - rows) // earlier_pages if earlier_pages else 0
+    return total - before if abs(total - before) < a_page else 0
 
 
 @dataclass
@@ -73,9 +111,7 @@ class TokenPagination(PaginationStrategy):
 
     def _finish(self, response: requests.Response, end: PageToken, stream_slice: StreamSlice | None) -> None:
         """Count a slice that has come to its end. An answer without rows, too, may have announced some."""
-        announced = end.announced
-        if end is START and isinstance(response, PageResponse) and response.answer:
-            announced = response.answer.announced
+        announced = announced_by(response) if end is START else end.announced
         if counts(stream_slice):
             connection_of(self.config).totals.finish(stream_of(response), end.received, announced)
 
@@ -90,9 +126,10 @@ class TokenPagination(PaginationStrategy):
                 internal_message="two answers of one slice have the same rows",
                 failure_type=FailureType.transient_error,
             )
-        announced = page.announced if before is START else before.announced
+        announced = before.announced if before.fingerprints else page.announced
         if before is START and announced and counts(stream_slice):
             # The others are likely to become as many records as the rows of the first page.
             expected = announced * page.count // page.received
             connection_of(self.config).totals.begin(stream_of(response), expected)
-        return PageToken(page.token or "", before.fingerprints | {page.fingerprint}, received, announced)
+        fingerprints = before.fingerprints | {page.fingerprint}
+        return PageToken(page.token or "", fingerprints, received, announced, page.announced, before.beginnings)

@@ -42,6 +42,8 @@ class Model(ABC):
 
     habits: Habits
     events: list[Event] = field(default_factory=list)
+    deleted: set[int] = field(default_factory=set)
+    """The numbers of events that are not there any more."""
     stream = "org_events"
 
     @property
@@ -147,6 +149,7 @@ class CareCloud(Model):
         rows = [
             (number, event)
             for number, event in enumerate(self.events)
+            if number not in self.deleted
             if not self.filters
             or self.within(self._local(event), query.get("time_from", ""), query.get("time_to", "9999"))
         ]
@@ -248,10 +251,11 @@ class AppMarket(Model):
         found = [
             (number, event)
             for number, event in enumerate(self.events)
+            if number not in self.deleted
             if self.within(event.moment.timestamp() * 1000, int(query["since"]), int(query["until"]))
         ]
-        rows = self.page(self.ordered(found), int(query["offset"]))
-        return answered([self._item(event) for _, event in rows])
+        rows = [self._item(event) for _, event in self.page(self.ordered(found), int(query["offset"]))]
+        return answered({"total": len(found), "events": rows} if self.habits.totals else rows)
 
     @staticmethod
     def _time(event: Event) -> str:

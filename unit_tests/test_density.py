@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 from airbyte_cdk.sources.types import Record, StreamSlice
 from msgspec import Raw
 
-from source_events.connection import Connection
+from source_events import density
+from source_events.connection import MEMORY_FOR_ANSWERS, Connection
 from source_events.density import DividingRetriever
 from source_events.page import PAGE, Identity, Page, Row, page_of
 from unit_tests.providers.cloud4wi import requests, responses
@@ -134,3 +137,51 @@ def test_a_sync_of_one_dense_day_asks_for_its_parts(network):
     output = read("org_events", config=configuration(num_workers=2))
     assert output.ids() == ["evening", "morning", "noon"]
     assert output.states[-1] == {"createdAt": "2024-01-01T23:59:59Z"}
+
+
+def test_what_nobody_takes_any_more_keeps_no_part_waiting_for_memory(monkeypatch):
+    """A part has taken all memory behind the failure of another, and a third waits for some."""
+    connection = Connection(4, None)
+    asked, failed, full = threading.Event(), threading.Event(), threading.Event()
+
+    class Noted(SimpleQueue):
+        def put(self, item: Any, *args: Any) -> None:
+            super().put(item, *args)
+            if isinstance(item, BaseException):
+                failed.set()
+
+    class Parts:
+        def read_records(self, schema: Mapping[str, Any], part: StreamSlice) -> Iterator[Record]:
+            start, end = part["start_time"][14:16], part["end_time"][14:16]
+            read = {"00": self.first, "15": self.failing, "30": self.filling, "45": self.waiting}[start]
+            found = page(PAGE_SIZE, 8 * PAGE_SIZE) if (start, end) == ("00", "59") else read()
+            yield Record({PAGE: found}, "org_events", part)
+
+        def first(self) -> Page:
+            return page(1, None)
+
+        def failing(self) -> Page:
+            asked.wait(5)
+            raise RuntimeError("the API is down")
+
+        def filling(self) -> Page:
+            failed.wait(5)
+            found = page(1, None)
+            found.reservation = connection.memory.reserve(MEMORY_FOR_ANSWERS)
+            full.set()
+            return found
+
+        def waiting(self) -> Page:
+            full.wait(5)
+            connection.memory.reserve(MEMORY_FOR_ANSWERS)
+            return page(1, None)
+
+    monkeypatch.setattr(density, "SimpleQueue", Noted)
+    records = DividingRetriever({"connection": connection}, {}, Parts()).read_records({}, HOUR)  # type: ignore[arg-type]
+    next(records)
+    asked.set()
+    assert full.wait(5)
+    began = time.monotonic()
+    with pytest.raises(RuntimeError, match="the API is down"):
+        next(records)
+    assert time.monotonic() - began < 5

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from source_events.contacts import windows
 from unit_tests.models import (
     AppMarket,
     CareCloud,
@@ -25,11 +27,12 @@ from unit_tests.models import (
     utc,
 )
 from unit_tests.reading import read, stream_state
-from unit_tests.transport import Transport
+from unit_tests.transport import Request, Response, Transport
 
 START = datetime(2024, 10, 26, 20, tzinfo=timezone.utc)
 """Five hours before the end of daylight saving time in Prague."""
-FIRST_END, LAST_END = START + timedelta(hours=8), START + timedelta(hours=12)
+ENDS = [START + timedelta(hours=hours) for hours in (8, 12, 13)]
+"""Of the first sync, the second and the third."""
 HOUR = 3600
 LOOKBACK = timedelta(hours=1)
 
@@ -58,44 +61,109 @@ def events(drawn: Sequence[tuple[int, int, str, int]], earliest: datetime = STAR
 @pytest.mark.parametrize(
     "kind", [Cloud4Wi, Cloud4WiContacts, CareCloud, CareCloudContacts, Unfiltered, SwipeOne, AppMarket]
 )
-@given(habits=HABITS, first=EVENTS, second=EVENTS, hours=st.sampled_from([1, 3, 24]), workers=st.integers(1, 5))
+@given(
+    habits=HABITS,
+    added=st.lists(EVENTS, min_size=1, max_size=len(ENDS)),
+    hours=st.sampled_from([1, 3, 24]),
+    workers=st.integers(1, 5),
+)
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_the_syncs_together_bring_each_event_once(
-    network: Transport,
-    kind: type[Model],
-    habits: Habits,
-    first: list[Any],
-    second: list[Any],
-    hours: int,
-    workers: int,
+    network: Transport, kind: type[Model], habits: Habits, added: list[list[Any]], hours: int, workers: int
 ) -> None:
+    """Before each sync events are added: before the first any, later such as the lookback reaches."""
     model = kind(habits)
     network.answer = model.answer  # type: ignore[method-assign]
     config = {
         "provider": model.provider,
         "start_date": utc(START),
-        "end_date": utc(FIRST_END),
         "window_size": f"PT{hours}H",
         "lookback_window": "PT1H",
         "num_workers": workers,
     }
-    model.events = [model.normal(event) for event in events(first)]
-    before = read(model.stream, config=config)
-    assert before.failure is None
-    records = {record["id"]: record for record in before.records()}
-    assert len(records) == len(before.records())
-    assert contents(model, records) == wanted(model, FIRST_END)
+    state: dict[str, Any] = {}
+    records: dict[str, Any] = {}
+    for drawn, end in zip(added, ENDS, strict=False):
+        earliest = max(START, cursor_of(state) - LOOKBACK)
+        normal = [model.normal(event) for event in events(drawn, earliest)]
+        # What a clock change makes earlier than the lookback is none that a sync could find.
+        model.events += [event for event in normal if event.moment >= earliest]
+        before = stream_state(model.stream, state) if state else None
+        output = read(model.stream, config={**config, "end_date": utc(end)}, state=before)
+        assert output.failure is None
+        assert len({record["id"] for record in output.records()}) == len(output.records())
+        records |= {record["id"]: record for record in output.records()}
+        assert contents(model, records) == wanted(model, end)
+        state = output.states[-1]
 
-    state = before.states[-1]
-    cursor = datetime.fromisoformat(state["createdAt"].replace("Z", "+00:00")) if "createdAt" in state else START
-    later = [model.normal(event) for event in events(second, max(START, cursor - LOOKBACK))]
-    # What a clock change makes earlier than the lookback is none that a sync could find.
-    model.events += [event for event in later if event.moment >= max(START, cursor - LOOKBACK)]
-    after = read(model.stream, config={**config, "end_date": utc(LAST_END)}, state=stream_state(model.stream, state))
-    assert after.failure is None
-    assert len({record["id"] for record in after.records()}) == len(after.records())
-    records |= {record["id"]: record for record in after.records()}
-    assert contents(model, records) == wanted(model, LAST_END)
+
+@pytest.mark.parametrize("kind", [CareCloud, CareCloudContacts, Unfiltered, AppMarket])
+@given(
+    page=st.integers(3, 6),
+    order=st.sampled_from(["ascending", "descending"]),
+    drawn=st.lists(
+        st.tuples(SECONDS, MICROSECONDS, st.sampled_from(["a", "b"]), st.integers(0, 2)), min_size=8, max_size=25
+    ),
+    deleted=st.sets(st.integers(0, 24), min_size=1, max_size=2),
+    requests=st.integers(1, 8),
+)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_events_that_are_deleted_while_it_reads_take_no_others_with_them(
+    network: Transport,
+    kind: type[Model],
+    page: int,
+    order: str,
+    drawn: list[Any],
+    deleted: set[int],
+    requests: int,
+) -> None:
+    """They are fewer than a page has, the API announces how many there are, and no two events are alike."""
+    model = kind(Habits(page=page, order=order, exclusive=False, totals=True))
+    alike = map(model.normal, events(drawn))
+    model.events = [Event(event.moment, event.contact, number) for number, event in enumerate(alike)]
+    answered = 0
+
+    def answer(made: Request) -> Response:
+        nonlocal answered
+        answered += 1
+        if answered > requests:
+            model.deleted = deleted
+        return model.answer(made)
+
+    network.answer = answer  # type: ignore[method-assign]
+    config = {"provider": model.provider, "start_date": utc(START), "end_date": utc(ENDS[-1]), "window_size": "P1D"}
+    output = read(model.stream, config=config)
+    assert output.failure is None
+    records = {record["id"]: record for record in output.records()}
+    there = Counter(
+        model.expected(event)
+        for number, event in enumerate(model.events)
+        if number not in deleted and event.moment <= ENDS[-1]
+    )
+    assert not there - contents(model, records)
+
+
+MOMENTS = st.integers(0, 200_000).map(lambda seconds: utc(START + timedelta(seconds=seconds)))
+
+
+@given(start=MOMENTS, end=MOMENTS, size=st.integers(60, 200_000))
+def test_windows_have_each_second_from_start_to_end_once(start: str, end: str, size: int) -> None:
+    cut = list(windows(start, end, timedelta(seconds=size)))
+    assert bool(cut) == (start <= end)
+    borders = [(second_of(window["start_time"]), second_of(window["end_time"])) for window in cut]
+    assert all(0 <= last - first < size for first, last in borders)
+    assert all(following == last + 1 for (_, last), (following, _) in pairwise(borders))
+    if cut:
+        assert (cut[0]["start_time"], cut[-1]["end_time"]) == (start, end)
+
+
+def second_of(time: str) -> int:
+    return round(datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp())
+
+
+def cursor_of(state: dict[str, Any]) -> datetime:
+    """Of a state without one, the start."""
+    return datetime.fromisoformat(state["createdAt"].replace("Z", "+00:00")) if "createdAt" in state else START
 
 
 def contents(model: Model, records: dict[str, Any]) -> Counter[Any]:

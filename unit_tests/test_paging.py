@@ -10,7 +10,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events.connection import PageResponse, Totals
 from source_events.page import PAGE, Answer, Page
-from source_events.paging import PageToken, TokenPagination
+from source_events.paging import PageToken, TokenPagination, growth
 
 
 class Paging:
@@ -172,6 +172,27 @@ class TestTotals:
     def test_where_nothing_is_announced_nothing_is_expected(self, paging):
         paging.after(("a", "b"), "t1")
         assert paging.totals.estimates() == ()
+
+
+class TestGrowth:
+    @pytest.mark.parametrize(
+        ("before", "total", "end", "rows", "pages", "expected"),
+        [
+            pytest.param(100, 100, 80, 40, 2, 0, id="the same"),
+            pytest.param(100, 97, 80, 40, 2, -3, id="less"),
+            pytest.param(100, 103, 80, 40, 2, 3, id="more"),
+            pytest.param(81, 80, 80, 0, 2, -1, id="an empty page, because what was on it has moved"),
+            pytest.param(None, 97, 40, 40, 1, 0, id="the first page"),
+            pytest.param(100, None, 80, 40, 2, 0, id="none announced any more"),
+            pytest.param(0, 0, 80, 40, 2, 0, id="zeros"),
+            pytest.param(40, 13, 53, 13, 2, 0, id="the rows of a page"),
+            pytest.param(13, 0, 53, 0, 2, 0, id="the rows of an empty page"),
+            pytest.param(200, 160, 80, 40, 2, 0, id="the rows to come"),
+            pytest.param(100, 60, 60, 20, 2, 0, id="a page less"),
+        ],
+    )
+    def test_it_is_made_out_where_the_numbers_are_totals(self, before, total, end, rows, pages, expected):
+        assert growth(before, total, end=end, rows=rows, pages=pages) == expected
 
 
 def test_a_token_survives_the_copies_that_are_made_of_parameters():

@@ -1,6 +1,6 @@
 """App Market's endpoints for events and contacts."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -53,6 +53,9 @@ class AppMarket:
 
     def add_events(self, request: Mapping[str, Any]) -> int:
         return self._instance.add(request)
+
+    def delete_events(self, ids: Collection[str]) -> int:
+        return self._instance.delete_events(ids)
 
     def event_ids(self, contact: str | None) -> Sequence[str]:
         return self._instance.event_ids(contact)

@@ -1,7 +1,7 @@
 """The instance's events and contacts, and how requests and tests add to them."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -74,6 +74,11 @@ class Instance:
 
     def event_ids(self, contact: str | None) -> Sequence[str]:
         return [event.id for event in self.events if contact in (None, event.contact)]
+
+    def delete_events(self, ids: Collection[str]) -> int:
+        before = len(self.events)
+        self.events[:] = [event for event in self.events if event.id not in ids]
+        return before - len(self.events)
 
     def delete_contact(self, contact: str) -> bool:
         """Delete a contact but not its events, which the instance's list goes on to have."""

@@ -1,7 +1,7 @@
 """CareCloud's endpoints for login, events and what events refer to."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -90,6 +90,9 @@ class CareCloud:
 
     def add_events(self, request: Mapping[str, Any]) -> int:
         return self._project.add(request)
+
+    def delete_events(self, ids: Collection[str]) -> int:
+        return self._project.delete_events(ids)
 
     def event_ids(self, contact: str | None) -> Sequence[str]:
         rows = self._project.feed.rows

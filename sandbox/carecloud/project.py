@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -64,6 +64,12 @@ class Project:
         """When each event was created, in UTC: the earlier moment where the project's clock shows a time twice."""
         moments = {row.event.id: instant(row.created_at, self._zone) for row in self.feed.rows}
         return {name: None if moment is None else utc_text(moment) for name, moment in moments.items()}
+
+    def delete_events(self, ids: Collection[str]) -> int:
+        before = len(self._events)
+        self._events = [event for event in self._events if event.id not in ids]
+        self.feed = Feed(self._events, self._zone)
+        return before - len(self._events)
 
     def add(self, request: Mapping[str, Any]) -> int:
         """Add the events of a control request: given as the API has them, or generated."""

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -66,6 +66,9 @@ class Cloud4Wi:
 
     def add_events(self, request: Mapping[str, Any]) -> int:
         return self._organization.add(request, self._options)
+
+    def delete_events(self, ids: Collection[str]) -> int:
+        return self._organization.delete_events(ids)
 
     def event_ids(self, contact: str | None) -> Sequence[str]:
         return self._organization.event_ids(contact)

@@ -62,6 +62,11 @@ class Feed:
             raise ValueError(f"event ids must be new and unique; {sorted(repeated)[:10] or 'some of these'} are not")
         return Feed(added, earlier=self)
 
+    def without(self, ids: Container[str]) -> "Feed":
+        """A new snapshot that lacks the events with these ids."""
+        rows = zip(self.texts, self.ids, self._types, self._contacts, self._created, self._created_local, strict=True)
+        return Feed(row for row in map(Row._make, rows) if row.id not in ids)
+
     def contacts(self) -> set[str]:
         return set(self.by_contact)
 

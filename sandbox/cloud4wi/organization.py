@@ -1,7 +1,7 @@
 """An organisation's events and contacts, and how tests add to them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -36,6 +36,11 @@ class Organization:
 
     def restore_contacts(self) -> None:
         self._deleted.clear()
+
+    def delete_events(self, ids: Collection[str]) -> int:
+        before = len(self.feed)
+        self.feed = self.feed.without(frozenset(ids))
+        return before - len(self.feed)
 
     def event_ids(self, contact: str | None) -> Sequence[str]:
         return self.feed.ids_of(contact)

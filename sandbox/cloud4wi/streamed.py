@@ -9,7 +9,7 @@ A client's result is known by its numbers alone, so nobody has to hold the ids: 
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
 
 from sandbox.cloud4wi.feed import Row, Selection
@@ -57,6 +57,9 @@ class StreamedFeed:
 
     def plus(self, rows: Iterable[Row]) -> "StreamedFeed":
         raise InvalidControlRequest("nothing can be added to streamed events; start the sandbox without --streamed")
+
+    def without(self, ids: Container[str]) -> "StreamedFeed":
+        raise InvalidControlRequest("nothing can be deleted from streamed events; start the sandbox without --streamed")
 
     def time_range(self) -> tuple[int, int] | None:
         return self._created(0) * SECOND, self._created(self._events - 1) * SECOND

@@ -1,7 +1,7 @@
 """Swipe One's endpoints for contacts and events."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -58,6 +58,9 @@ class SwipeOne:
 
     def add_events(self, request: Mapping[str, Any]) -> int:
         return self._workspace.add(request, self._options)
+
+    def delete_events(self, ids: Collection[str]) -> int:
+        return self._workspace.delete_events(ids)
 
     def event_ids(self, contact: str | None) -> Sequence[str]:
         """The events' contents, because they have no ids."""

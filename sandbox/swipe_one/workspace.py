@@ -3,7 +3,7 @@
 import json
 import time
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sandbox.provider import InvalidControlRequest, Options
@@ -83,6 +83,13 @@ class Workspace:
         """
         contacts = self._events if contact is None else [contact]
         return [_content(key, event) for key in contacts for event in self._events.get(key, ())]
+
+    def delete_events(self, contents: Collection[str]) -> int:
+        """Delete the events that `contents` tells like these, twins too."""
+        before = self._count()
+        for contact, events in self._events.items():
+            self._events[contact] = [event for event in events if _content(contact, event) not in contents]
+        return before - self._count()
 
     def delete_contact(self, contact: str) -> bool:
         if not self.has_contact(contact):

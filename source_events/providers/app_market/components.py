@@ -28,12 +28,13 @@ from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from source_events.connection import PageResponse, connection_of, counts, stream_of
+from source_events.connection import connection_of, counts, stream_of
 from source_events.contacts import Contact, FeedContactRetriever, uncounted
 from source_events.decoder import AnswerDecoder, AnswerRefused
 from source_events.extraction import EntityFilter, EventFilter
 from source_events.identity import synthetic_id
 from source_events.page import PAGE, Answer, Draft, Envelope, Event, Identity, Row, finish, page_of
+from source_events.paging import MOST_BEGINNINGS, announced_by, growth
 from source_events.times import UnreadableTime, earlier, local_time, normalize_time
 
 logger = logging.getLogger("airbyte")
@@ -302,30 +303,41 @@ def zone_of(config: Config) -> ZoneInfo:
 
 @dataclass
 class Progress:
-    """What has been read of one slice, by the one thread that reads it."""
+    """What has been read of one slice, by the one thread that reads it.
+
+    `announced` is the total of the first answer, `total` that of the last; `beginnings` counts how often the slice has
+    been begun anew.
+    """
 
     received: int = 0
     announced: int | None = None
+    total: int | None = None
+    beginnings: int = 0
     pages: set[int] = field(default_factory=set)
     occurrences: Counter[int] = field(default_factory=Counter)
 
     def goes_on(self, draft: Draft, limit: int) -> bool:
         """Take note of a page; false if it is the first one again, and that was everything.
 
+        Equal rows of which the API announces more may fill several pages: they are events without an id.
+
         :raises AirbyteTracedException: if a page comes again without being everything
         """
-        fingerprint = hash(tuple(bytes(row.raw) for row in draft.rows))
-        if fingerprint not in self.pages:
+        contents = [bytes(row.raw) for row in draft.rows]
+        fingerprint, rows = hash(tuple(contents)), len(contents)
+        missing = (draft.answer.announced or 0) > self.received
+        twins = rows > 1 and len(set(contents)) == 1 and not draft.rows[0].envelope.id
+        if fingerprint not in self.pages or (missing and twins):
             if not self.pages:
                 self.announced = draft.answer.announced
             self.pages.add(fingerprint)
-            self.received += len(draft.rows)
+            self.received += rows
             return True
-        if len(self.pages) == 1 and len(draft.rows) < limit:
+        if len(self.pages) == 1 and rows < limit and not missing:
             return False
         message = (
             f"The API sends the same rows again after {self.received} rows: it ignores `offset`. "
-            f"Choose a window_size so short that fewer than {limit} events fall into each window."
+            f"Choose a window_size so short that fewer than {rows} events fall into each window."
         )
         raise AirbyteTracedException(message=message, internal_message=message, failure_type=FailureType.system_error)
 
@@ -369,7 +381,9 @@ def _fields(stream_slice: StreamSlice | None) -> dict[str, Any]:
 class OffsetPagination(PaginationStrategy):
     """Asks on behind the rows that came, until an answer has none.
 
-    A page shorter than `limit` says nothing, because the largest page that the API gives is not known.
+    A page shorter than `limit` says nothing, because the largest page that the API gives is not known. Where a total is
+    announced and changes, rows have moved between the pages: the slice is begun anew, which gives rows without an id
+    the same ids again.
     """
 
     config: Config
@@ -393,16 +407,23 @@ class OffsetPagination(PaginationStrategy):
     ) -> str | None:
         progress = progress_of(stream_slice)
         totals = connection_of(self.config).totals
+        page = page_of(last_record.data) if last_record else None
+        before, progress.total = progress.total, announced_by(response)
+        rows = page.received if page else 0
+        if progress.beginnings < MOST_BEGINNINGS and growth(
+            before, progress.total, end=progress.received, rows=rows, pages=len(progress.pages)
+        ):
+            forget_progress(stream_slice)
+            progress_of(stream_slice).beginnings = progress.beginnings + 1
+            return self.initial_token
         if last_record is None:
-            announced = progress.announced
-            if not progress.pages and isinstance(response, PageResponse) and response.answer:
-                announced = response.answer.announced
+            announced = progress.announced if progress.pages else progress.total
             if counts(stream_slice):
                 totals.finish(stream_of(response), progress.received, announced)
             forget_progress(stream_slice)
             return None
-        page = page_of(last_record.data)
-        if page and len(progress.pages) == 1 and progress.announced and counts(stream_slice):
+        first = len(progress.pages) == 1 and not progress.beginnings
+        if page and first and progress.announced and counts(stream_slice):
             totals.begin(stream_of(response), progress.announced * page.count // progress.received)
         return str(progress.received)
 

@@ -29,7 +29,7 @@ from source_events.decoder import AnswerDecoder, AnswerRefused, words_of
 from source_events.density import SliceReader
 from source_events.extraction import EventFilter
 from source_events.page import ENVELOPE_FIELDS, Answer, Entity, Envelope, Event, Identity, Row, page_of
-from source_events.paging import START, PageToken, TokenPagination
+from source_events.paging import MOST_BEGINNINGS, START, PageToken, TokenPagination, announced_by, growth
 from source_events.times import UnreadableTime, earlier, local_time
 
 NAME = "carecloud"
@@ -208,7 +208,9 @@ def _text(value: str | int | None) -> str | None:
 class OffsetPagination(TokenPagination):
     """Moves the offset by the rows that came, until an answer has none.
 
-    A total that is announced too low, or a server that keeps to shorter pages than were asked for, ends nothing.
+    A total that is announced too low, or a server that keeps to shorter pages than were asked for, ends nothing. Where
+    the total falls, events have been deleted, and as many others may have moved to a page that has been read already:
+    the slice is begun anew.
     """
 
     def next_page_token(
@@ -222,11 +224,19 @@ class OffsetPagination(TokenPagination):
     ) -> PageToken | None:
         before = last_page_token_value if isinstance(last_page_token_value, PageToken) else START
         page = page_of(last_record.data) if last_record else None
+        total = page.announced if page else announced_by(response)
+        rows = page.received if page else 0
+        pages = len(before.fingerprints) + bool(page)
+        shrunk = growth(before.total, total, end=before.received + rows, rows=rows, pages=pages) < 0
+        if shrunk and before.beginnings < MOST_BEGINNINGS:
+            return PageToken("0", frozenset(), 0, None, beginnings=before.beginnings + 1)
         if page is None:
             self._finish(response, before, stream_slice)
             return None
         after = self._after(page, before, response, stream_slice)
-        return PageToken(str(after.received), after.fingerprints, after.received, after.announced)
+        return PageToken(
+            str(after.received), after.fingerprints, after.received, after.announced, after.total, after.beginnings
+        )
 
 
 # --- windows

@@ -16,7 +16,7 @@ from airbyte_cdk.sources.types import Config, Record, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from source_events.connection import MEMORY_PER_BYTE, connection_of
+from source_events.connection import connection_of
 from source_events.contacts import Contact, ContactRetriever, uncounted
 from source_events.decoder import AnswerDecoder, AnswerRefused
 from source_events.extraction import OUTSIDE
@@ -344,8 +344,7 @@ class EventRetriever(Retriever):
                 yield Record(data, self.name, stream_slice)
 
     def _draft(self, rows: list[EventRow]) -> Draft:
-        size = sum(memoryview(row.raw).nbytes for row in rows)
-        reservation = connection_of(self.config).memory.reserve(size * MEMORY_PER_BYTE)
+        reservation = connection_of(self.config).memory.reserve_for(rows)
         return Draft(Answer([], reservation=reservation), rows, self.name)
 
     def _rows(self, stream_slice: StreamSlice) -> list[EventRow]:

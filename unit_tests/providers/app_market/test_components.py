@@ -313,6 +313,20 @@ class TestPaging:
             Reading().pages(rows, rows)
         assert caught.value.failure_type.value == "system_error"
 
+    def test_twins_without_an_id_may_fill_several_pages_where_a_total_is_announced(self) -> None:
+        page = {"total": 200, "events": [event()] * 100}
+        reading = Reading().pages(page, page, {"total": 200, "events": []})
+        assert len(set(reading.ids)) == 200
+        assert reading.offsets == ["0", "100", "200"]
+
+    @pytest.mark.parametrize(
+        "rows", [[event(), event("b")], [event("a"), event("a")], [event()]], ids=["others", "with an id", "one row"]
+    )
+    def test_a_page_again_of_which_more_is_announced_is_an_error(self, rows: list[Any]) -> None:
+        page = {"total": 20, "events": rows}
+        with pytest.raises(AirbyteTracedException, match=f"fewer than {len(rows)} events"):
+            Reading().pages(page, page)
+
     def test_any_other_page_again_is_an_error(self) -> None:
         with pytest.raises(AirbyteTracedException, match="after 2 rows"):
             Reading().pages([event("a")], [event("b")], [event("b")])

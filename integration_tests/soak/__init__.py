@@ -1,0 +1,1 @@
+"""Endurance: hours of a sync in minutes, with everything going wrong now and then."""
