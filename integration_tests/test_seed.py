@@ -164,7 +164,7 @@ def test_what_is_posted_is_read_back_and_a_second_run_posts_nothing(own: Sandbox
     assert len(own.control.event_ids(name)) == 5
     second = seed(config, "--verify")
     assert second.status == 0, second.text
-    assert "Nothing posted: all 5 events are there already." in second.text
+    assert "0 posted, 5 were there already." in second.text
     assert "All 5 events were read back exactly once" in second.text
     assert len(own.control.event_ids(name)) == 5
 
@@ -185,20 +185,66 @@ def test_events_behind_the_first_page_are_found(own: Sandbox, seed: Seed) -> Non
     own.control.add_events("app_market", generate=250, contacts=3)
     assert seed(for_app_market(own)).status == 0
     own.control.behaviour("app_market", order="added", limit_cap=30)
-    assert "Nothing posted" in seed(for_app_market(own)).text
+    assert "0 posted, 5 were there already." in seed(for_app_market(own)).text
     newer = [{**swipe_one.event(1, "2099-01-01T00:00:00Z", swipe_one_contact(0))} for _ in range(120)]
     assert seed(for_swipe_one(own)).status == 0
     own.control.add_events("swipe_one", newer)
-    assert "Nothing posted" in seed(for_swipe_one(own)).text
+    assert "0 posted, 5 were there already." in seed(for_swipe_one(own)).text
 
 
-def test_swipe_one_is_waited_for_until_it_shows_what_it_accepted(own: Sandbox, seed: Seed) -> None:
+def test_swipe_one_is_waited_for_so_that_a_run_right_after_posts_nothing(own: Sandbox, seed: Seed) -> None:
     own.control.behaviour("swipe_one", visibility_delay_seconds=2)
-    assert seed(for_swipe_one(own), "--verify").status == 0
+    first = seed(for_swipe_one(own))
+    assert first.status == 0
+    assert "Waiting until the API shows what it has accepted ..." in first.text
+    second = seed(for_swipe_one(own), "--verify")
+    assert second.status == 0
+    assert "0 posted, 5 were there already." in second.text
+    assert len(own.control.event_ids("swipe_one")) == 5
+
+
+def test_what_an_earlier_run_did_not_wait_for_is_not_posted_again(own: Sandbox, seed: Seed) -> None:
+    events = [{"key": "late"}]
     own.control.behaviour("swipe_one", visibility_delay_seconds=600)
-    late = seed(for_swipe_one(own), "--patience", "0", events=[{"key": "late"}])
-    assert late.status == 1
-    assert "accepted, but does not show yet: late." in late.text
+    first = seed(for_swipe_one(own), "--patience", "0", events=events)
+    assert first.status == 1
+    assert "accepted, but does not show yet: late." in first.text
+    own.control.behaviour("swipe_one", visibility_delay_seconds=0)
+    again = seed(for_swipe_one(own), "--patience", "0", events=[*events, {"key": "new"}])
+    assert again.status == 1
+    assert "1 posted, 0 were there already, 1 were accepted before." in again.text
+    assert "accepted, but does not show yet: late." in again.text
+    assert len(posts(own)) == 2
+    (seed.folder / "config.json.pending").unlink()
+    assert (
+        "1 posted, 1 were there already."
+        in seed(for_swipe_one(own), "--patience", "0", events=[*events, {"key": "new"}]).text
+    )
+
+
+def test_a_run_that_is_killed_while_it_waits_is_gone_on_with(own: Sandbox, seed: Seed) -> None:
+    own.control.behaviour("swipe_one", visibility_delay_seconds=10)
+    config = seed.folder / "config.json"
+    config.write_text(json.dumps(for_swipe_one(own)), encoding="utf-8")
+    command = [sys.executable, "-m", "integration_tests.seed", "--config", str(config)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout is not None
+        assert any(line.startswith("Waiting until") for line in killed.stdout)
+        killed.kill()
+    again = seed(for_swipe_one(own))
+    assert again.status == 0, again.text
+    assert "0 posted, 0 were there already, 5 were accepted before." in again.text
+    assert len(own.control.event_ids("swipe_one")) == 5
+    assert "0 posted, 5 were there already." in seed(for_swipe_one(own)).text
+
+
+def test_nothing_is_posted_where_that_could_not_be_remembered(shared: Sandbox, quick_seed: Seed) -> None:
+    pending = quick_seed.folder / "config.json.pending"
+    pending.write_text("{", encoding="utf-8")
+    result = quick_seed(for_swipe_one(shared))
+    assert result.status == 1
+    assert f"The file of pending events {pending} cannot be used" in result.text
+    assert shared.control.requests() == []
 
 
 def test_a_writing_key_is_used_for_posting_only(own: Sandbox, seed: Seed) -> None:
@@ -218,7 +264,7 @@ def test_a_carecloud_event_has_its_time_and_property_records(own: Sandbox, seed:
     named = [{"property_id": name, "property_value": value} for name, value in records.items()]
     altered = [{**events[0], "property_records": named, "created_at": "2024-03-31 12:30:00"}]
     result = seed(for_carecloud(own), "--verify", "--patience", "0", events=altered)
-    assert "is there already  seed-0101" in result.text
+    assert "0 posted, 1 were there already." in result.text
     assert result.status == 1
     assert [line for line in result.text.splitlines() if "WRONG" in line] == [
         "  WRONG  seed-0101: org_events: differs in createdAt; contact_events: differs in createdAt; "
@@ -284,38 +330,60 @@ def test_an_error_of_the_connector_is_told_in_its_own_words(own: Sandbox, seed: 
 
 # --- refusals
 
-REFUSED = [
-    (for_swipe_one, {"provider": {"api_key": WRONG}}, ["401", "`provider.api_key`"]),
-    (for_swipe_one, {"provider": {"workspace_id": "deadbeef"}}, ["404", "`provider.workspace_id`"]),
-    (for_swipe_one, {"seed": {"api_key": FOREIGN_API_KEY}}, ["403", "`provider.workspace_id`", "allowed to write"]),
-    (for_swipe_one, {"seed": {"event_types": ["never_defined"]}}, ["400", "predefined", "`seed.event_types`"]),
-    (for_swipe_one, {"seed": {"contact_ids": ["unknown"]}}, ["404", "`seed.contact_ids`"]),
-    (for_app_market, {"provider": {"api_secret": WRONG}}, ["401", "signed", "`provider.api_secret`"]),
-    (for_app_market, {"provider": {"instance_id": "unknown"}}, ["401", "`provider.instance_id`"]),
-    (
-        for_carecloud,
-        {
-            "provider": {
-                "credentials": {"auth_type": "bearer", "login": "x", "password": WRONG, "external_application_id": "y"}
-            }
-        },
+BEARER = {"auth_type": "bearer", "login": "x", "password": WRONG, "external_application_id": "y"}
+BASIC = {"auth_type": "basic", "login": OTHER_LOGIN, "password": OTHER_PASSWORD}
+REFUSED: dict[str, tuple[str, Json, list[str]]] = {
+    "swipe_one, key": ("swipe_one", {"provider": {"api_key": WRONG}}, ["401", "`provider.api_key`"]),
+    "swipe_one, workspace": (
+        "swipe_one",
+        {"provider": {"workspace_id": "deadbeef"}},
+        ["404", "`provider.workspace_id`"],
+    ),
+    "swipe_one, foreign key that writes": (
+        "swipe_one",
+        {"seed": {"api_key": FOREIGN_API_KEY}},
+        ["403", "`provider.workspace_id`", "allowed to write"],
+    ),
+    "swipe_one, type": (
+        "swipe_one",
+        {"seed": {"event_types": ["never_defined"]}},
+        ["400", "predefined", "`seed.event_types`"],
+    ),
+    "swipe_one, contact": ("swipe_one", {"seed": {"contact_ids": ["unknown"]}}, ["404", "`seed.contact_ids`"]),
+    "app_market, secret": (
+        "app_market",
+        {"provider": {"api_secret": WRONG}},
+        ["401", "signed", "`provider.api_secret`"],
+    ),
+    "app_market, instance": ("app_market", {"provider": {"instance_id": "unknown"}}, ["401", "`provider.instance_id`"]),
+    "carecloud, password": (
+        "carecloud",
+        {"provider": {"credentials": BEARER}},
         ["401", "`provider.credentials.password`"],
     ),
-    (
-        for_carecloud,
-        {"provider": {"credentials": {"auth_type": "basic", "login": OTHER_LOGIN, "password": OTHER_PASSWORD}}},
+    "carecloud, rights": (
+        "carecloud",
+        {"provider": {"credentials": BASIC}},
         ["403", "webservice", "right to create events"],
     ),
-    (for_carecloud, {"seed": {"event_types": ["unknown"]}}, ["event.event_type_id", "not_found", "`seed.event_types`"]),
-    (for_carecloud, {"seed": {"contact_ids": ["unknown"]}}, ["event.customer_id", "not_found", "`seed.contact_ids`"]),
-]
+    "carecloud, type": (
+        "carecloud",
+        {"seed": {"event_types": ["unknown"]}},
+        ["event.event_type_id", "not_found", "`seed.event_types`"],
+    ),
+    "carecloud, contact": (
+        "carecloud",
+        {"seed": {"contact_ids": ["unknown"]}},
+        ["event.customer_id", "not_found", "`seed.contact_ids`"],
+    ),
+}
 
 
-@pytest.mark.parametrize(("build", "change", "named"), REFUSED, ids=lambda value: json.dumps(value, default=str)[:60])
+@pytest.mark.parametrize(("system", "change", "named"), REFUSED.values(), ids=REFUSED)
 def test_a_refusal_has_the_status_the_apis_words_and_what_to_mend(
-    shared: Sandbox, quick_seed: Seed, build: Build, change: Json, named: list[str]
+    shared: Sandbox, quick_seed: Seed, system: str, change: Json, named: list[str]
 ) -> None:
-    config = changed(build(shared), change.get("provider"))
+    config = changed(BUILDERS[system](shared), change.get("provider"))
     result = quick_seed(seeding(config, **change.get("seed", {})))
     assert result.status == 1
     assert "Traceback" not in result.text
@@ -345,22 +413,41 @@ def test_a_request_that_creates_is_sent_once_and_the_next_run_goes_on(
     assert "3 posted, 2 were there already." in second.text
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        ({"status": 200, "json": {"status": "KO", "message": "the plan is paused"}}, "the plan is paused"),
-        ({"status": 200, "body": "<html>Login</html>"}, "something else than JSON"),
-        ({"status": 302}, "`provider.api_url`"),
-    ],
-)
-def test_an_answer_that_is_no_acceptance_is_not_taken_for_one(
-    shared: Sandbox, quick_seed: Seed, answer: Json, said: str
+CARECLOUD_ERROR = {"error": {"type": "x", "title": "Maintenance", "detail": "The project is paused"}}
+NO_ACCEPTANCE: dict[str, tuple[str, Json, str]] = {
+    "swipe_one, fail": ("swipe_one", {"json": {"status": "fail", "message": "the plan is paused"}}, "plan is paused"),
+    "swipe_one, error": ("swipe_one", {"json": {"status": "error", "message": "the plan is over"}}, "plan is over"),
+    "app_market, KO": ("app_market", {"json": {"status": "KO", "message": "the plan is paused"}}, "plan is paused"),
+    "carecloud, error": ("carecloud", {"json": CARECLOUD_ERROR}, "The project is paused"),
+    "app_market, redirect": ("app_market", {"status": 302}, "`provider.api_url`"),
+}
+
+
+@pytest.mark.parametrize(("system", "answer", "said"), NO_ACCEPTANCE.values(), ids=NO_ACCEPTANCE)
+def test_an_answer_that_is_no_acceptance_is_not_counted_as_posted(
+    shared: Sandbox, quick_seed: Seed, system: str, answer: Json, said: str
 ) -> None:
-    shared.control.add_fault(method="POST", path="events/post$", **answer)
-    result = quick_seed(for_app_market(shared), "--patience", "0")
+    shared.control.add_fault(method="POST", path="events(/post)?$", **{"status": 200, **answer})
+    result = quick_seed(BUILDERS[system](shared))
     assert result.status == 1
+    assert "seed-0001: The API " in result.text
     assert said in result.text
     assert "posted  " not in result.text
+    assert not (quick_seed.folder / "config.json.pending").exists()
+
+
+@pytest.mark.parametrize(
+    ("system", "method"),
+    [("swipe_one", "GET"), ("swipe_one", "POST"), ("app_market", "GET"), ("app_market", "POST"), ("carecloud", "POST")],
+)
+def test_a_login_page_is_refused_in_words(shared: Sandbox, quick_seed: Seed, system: str, method: str) -> None:
+    page = {"body": "<!doctype html><html><title>Login</title></html>", "headers": {"Content-Type": "text/html"}}
+    shared.control.add_fault(method=method, path="events(/post|/get)?$", status=200, times=None, **page)
+    result = quick_seed(BUILDERS[system](shared))
+    assert result.status == 1
+    assert "answered 200 with something else than the expected JSON (text/html)" in result.text
+    assert "a web site, or of a login page" in result.text
+    assert "Traceback" not in result.text
 
 
 def test_cloud4wi_is_refused_with_the_reason_and_without_a_request(shared: Sandbox, seed: Seed) -> None:
@@ -380,7 +467,10 @@ def test_cloud4wi_is_refused_with_the_reason_and_without_a_request(shared: Sandb
 WRONG_FILES: list[tuple[Json, list[Json] | None, str]] = [
     ({"start_date": "yesterday"}, None, "`start_date` must have the form"),
     ({"provider": {"provider_type": "other"}}, None, "`provider.provider_type` must be one of"),
-    ({"provider": None}, None, "`provider`"),
+    ({"provider": None}, None, "`provider` must"),
+    ({"provider": ["swipe_one"]}, None, "`provider` must be"),
+    ({"provider": {"provider_type": ["swipe_one"]}}, None, "`provider.provider_type` must"),
+    ({"seed": ["order_placed"]}, None, "The block `seed` cannot be used: Expected `object`, got `array`"),
     ({"seed": {"contacts": []}}, None, "unknown field `contacts`"),
     ({"seed": {"contact_ids": [7]}}, None, "`seed.contact_ids[0]`"),
     ({"seed": {}}, None, "set `seed.event_types`"),
@@ -400,6 +490,15 @@ def test_a_wrong_file_is_named_before_any_request(
     result = quick_seed({**for_swipe_one(shared), **change}, events=events)
     assert result.status == 1
     assert said in result.text
+    assert shared.control.requests() == []
+
+
+@pytest.mark.parametrize("content", [[], "text", 7, None], ids=json.dumps)
+def test_a_configuration_that_is_no_object_is_named(shared: Sandbox, quick_seed: Seed, content: Any) -> None:
+    result = quick_seed(content)
+    assert result.status == 1
+    assert "configuration file" in result.text
+    assert "cannot be used: Expected `object`, got `" in result.text
     assert shared.control.requests() == []
 
 
@@ -427,7 +526,7 @@ def test_a_login_that_goes_wrong_is_told_in_words_only(shared: Sandbox, seed: Se
 def test_the_example_files_are_valid(name: str) -> None:
     config = json.loads((EXAMPLES / f"{name}.json").read_text(encoding="utf-8"))
     kind = account_class(name)
-    settings = msgspec.convert(config.pop("seed"), kind.settings)
+    settings = msgspec.convert(config.pop("seed"), kind.settings_form)
     account = kind(complete(config), settings)
     own_events = EXAMPLES / f"{name}_events.json"
     for path in (DEFAULT_FILE, *([own_events] if own_events.exists() else [])):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -21,7 +20,7 @@ from integration_tests.seed.errors import SeedFailed
 from integration_tests.seed.events import SEED_KEY, Event, Settings
 from source_events import providers
 from source_events.connection import Session, connection_of
-from source_events.decoder import AnswerRefused, raise_refusal
+from source_events.decoder import AnswerDecoder, AnswerRefused, raise_refusal
 from source_events.requester import CONNECT_TIMEOUT, READ_TIMEOUT
 from source_events.source import EventsDeclarativeSource
 
@@ -35,12 +34,12 @@ class Account(ABC):
     record of the connector shows it.
     """
 
-    settings: ClassVar[type[Settings]] = Settings
+    settings_form: ClassVar[type[Settings]] = Settings
     optional_fields: ClassVar[frozenset[str]] = frozenset()
     """What an event may have here beyond key, type, contact and content."""
     needs_contact: ClassVar[bool] = True
     looks_first: ClassVar[bool] = True
-    """Whether `find` tells what is there already; if not, the API itself refuses to create an event twice."""
+    """Whether `listed` tells what is there already; if not, the API itself refuses to create an event twice."""
     advice: ClassVar[Mapping[int, str]] = {}
     """What to mend when a request that creates is answered with this status."""
     streams_of_parts: ClassVar[frozenset[str]] = frozenset()
@@ -48,23 +47,29 @@ class Account(ABC):
 
     def __init__(self, config: Json, settings: Settings) -> None:
         self.config = config
+        self.settings = settings
         self.provider: Json = config["provider"]
         self._session = Session(connection_of(config))
         self._reader = authenticator(config)
 
     @abstractmethod
     def post(self, event: Event) -> bool:
-        """Create the event; false if it is there already.
+        """Create the event; false if the API says that it is there already.
 
         :raises SeedFailed: if the API refuses it or does not answer
         """
 
-    def find(self, events: Sequence[Event]) -> Counter[str]:
-        """How often the account has each of the events, by its key.
+    def listed(self, events: Sequence[Event]) -> Iterable[Json]:
+        """What the account has that may be these events.
 
         :raises SeedFailed: if the API refuses to tell
         """
-        return Counter()
+        return ()
+
+    def find(self, events: Sequence[Event]) -> set[str]:
+        """The keys of those events that the account has; empty if the API itself refuses to create one twice."""
+        wanted = {event.key for event in events} if self.looks_first else set()
+        return wanted and {key for key in map(self._key_of, self.listed(events)) if key in wanted}
 
     def check_event(self, event: Event) -> None:
         """
@@ -84,12 +89,14 @@ class Account(ABC):
     def content_of(self, record: Json) -> Any:
         """What the record shows of the content that was posted, with the key in it."""
 
-    def key_of(self, record: Json) -> Any:
-        """The key of the seeded event that this is; anything else if it is none."""
-        return _key(self.content_of(record))
+    def _key_of(self, record: Json) -> str | None:
+        """The key of the seeded event that this is, if it is one."""
+        content = self.content_of(record)
+        key = content.get(SEED_KEY) if isinstance(content, Mapping) else None
+        return key if isinstance(key, str) else None
 
     def is_record_of(self, event: Event, record: Json) -> bool:
-        return bool(self.key_of(record) == event.key)
+        return self._key_of(record) == event.key
 
     def differences(self, event: Event, record: Json) -> list[str]:
         """The names of the fields in which the record is not what was posted."""
@@ -112,25 +119,36 @@ class Account(ABC):
 
     # --- requests
 
-    def get(self, url: str, parameters: Mapping[str, str | int], advice: Mapping[int, str]) -> bytes:
-        """The body of a successful answer."""
-        return self._succeeding(self._send("GET", url, self._reader, params=parameters), advice).content
+    def rows(
+        self, url: str, parameters: Mapping[str, str | int], decoder: AnswerDecoder, advice: Mapping[int, str]
+    ) -> list[Json]:
+        """The rows of a page; `advice` says what to mend for the status of an answer without any."""
+        response = self._succeeding(self._send("GET", url, self._reader, params=parameters), advice)
+        try:
+            return [msgspec.json.decode(row) for row in decoder.answer(response).rows]
+        except AnswerRefused as refused:
+            raise SeedFailed(f"The API refused to list the events: {refused}.") from None
+        except msgspec.DecodeError:
+            raise _unreadable(response) from None
 
     def create(self, url: str, body: Json, auth: AuthBase | None = None) -> requests.Response:
         """Post once, whatever the answer is: to post again could create the event twice."""
         return self._send("POST", url, auth or self._reader, json=body)
 
-    def accepted(self, response: requests.Response) -> Json:
-        """The answer to a request that creates, if it says that the event was accepted."""
+    def check_accepted(self, response: requests.Response) -> None:
+        """
+        :raises SeedFailed: if the answer to a request that creates does not say that the event was accepted
+        """
         answer = self._succeeding(response, self.advice)
         try:
             content = msgspec.json.decode(answer.content) if answer.content.strip() else {}
+            if isinstance(content, dict) and content.get("status") == "error":
+                content["status"] = "fail"
             raise_refusal(content)
         except AnswerRefused as refused:
             raise SeedFailed(f"The API refused the event: {refused}.") from None
         except msgspec.DecodeError:
-            raise SeedFailed(f"The API answered {response.status_code} with something else than JSON.") from None
-        return content if isinstance(content, dict) else {}
+            raise _unreadable(response) from None
 
     def words(self, response: requests.Response) -> str:
         """The API's own explanation."""
@@ -144,12 +162,10 @@ class Account(ABC):
         except AirbyteTracedException as error:
             raise SeedFailed(error.message or "The login failed.") from None
         except requests.RequestException as error:
-            unknown = (
-                " Whether the event was taken is unknown: wait a minute, then run again." if method == "POST" else ""
-            )
-            raise SeedFailed(
-                f"The API did not answer ({type(error).__name__}). Check `provider.api_url`.{unknown}"
-            ) from (None)
+            message = f"The API did not answer ({type(error).__name__}). Check `provider.api_url`."
+            if method == "POST":
+                message += " Whether it took the event is unknown: wait a minute, then run again."
+            raise SeedFailed(message) from None
         # An answer may quote what was sent, and the hourly password is in no list of secrets.
         for value in response.request.headers.get("Authorization", "").split()[1:]:
             add_to_secrets(value)
@@ -168,6 +184,14 @@ COMMON_ADVICE = {
     404: "Check `provider.api_url`.",
     429: "It limits the number of requests: set `requests_per_minute`, and run again later.",
 }
+
+
+def _unreadable(response: requests.Response) -> SeedFailed:
+    form = response.headers.get("Content-Type", "").partition(";")[0] or "no type"
+    return SeedFailed(
+        f"The API answered {response.status_code} with something else than the expected JSON ({form}). "
+        "Check `provider.api_url`: this may be the address of a web site, or of a login page."
+    )
 
 
 def _advice_for_class(status: int) -> str:
@@ -190,17 +214,6 @@ def authenticator(config: Json) -> AuthBase:
     requester = ModelToComponentFactory().create_component(CustomRequester, definition, config)
     found: AuthBase = requester.get_authenticator()
     return found
-
-
-def find_keys(contents: Iterable[Any], events: Iterable[Event]) -> Counter[str]:
-    """How often each event's key is in the contents."""
-    wanted = {event.key for event in events}
-    return Counter(key for key in map(_key, contents) if key in wanted)
-
-
-def _key(content: Any) -> str | None:
-    key = content.get(SEED_KEY) if isinstance(content, Mapping) else None
-    return key if isinstance(key, str) else None
 
 
 def decoded_text(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from integration_tests.seed.account import Account, Json
 from integration_tests.seed.errors import SeedFailed
 from integration_tests.seed.events import DEFAULT_FILE, Event, parse, read_events
+from integration_tests.seed.pending import Pending
 from integration_tests.seed.providers import account_class
 from integration_tests.seed.verification import read_back
 from source_events import providers
@@ -23,6 +25,7 @@ from source_events.entrypoint import PageEntrypoint
 from source_events.specification import specification
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+POSTED, THERE, ACCEPTED = "posted", "is there already", "was accepted before"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,12 +40,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AirbyteTracedException as error:
         say(error.message or str(error))
     except KeyboardInterrupt:
-        say("Interrupted. What was posted last may take a while to be visible: wait before you run again.")
+        say("Interrupted. Run again to go on: what was posted is not posted again.")
     return 1
 
 
 def _run(given: argparse.Namespace) -> int:
-    config, block = _read_config(given.config)
+    config = parse(given.config, dict[str, Any], "configuration file")
+    # The connector does not know the block.
+    block = config.pop("seed", {})
+    account = _account(config, block)
+    events = read_events(given.events, account.settings)
+    for event in events:
+        account.check_event(event)
+    pending = Pending(given.config)
+    say(f"{account.provider['provider_type']}: {len(events)} events")
+    _post_missing(account, events, pending)
+    _wait_until_found(account, events, pending, given.patience)
+    return _verify(account, config, events, given) if given.verify else 0
+
+
+def _account(config: Json, block: Any) -> Account:
     provider = config.get("provider")
     provider_type = provider.get("provider_type") if isinstance(provider, dict) else None
     if provider_type not in providers.names():
@@ -52,106 +69,80 @@ def _run(given: argparse.Namespace) -> int:
     completed = complete(config, check=True)
     PageEntrypoint.set_up_secret_filter(config, specification()["connectionSpecification"])
     try:
-        settings = msgspec.convert(block, kind.settings)
+        return kind(completed, msgspec.convert(block, kind.settings_form))
     except msgspec.ValidationError as error:
         raise SeedFailed(f"The block `seed` cannot be used: {error}.".replace("`$.", "`seed.")) from None
-    account = kind(completed, settings)
-    events = read_events(given.events, settings)
+
+
+def _post_missing(account: Account, events: Sequence[Event], pending: Pending) -> None:
+    found = account.find(events)
+    pending.discard(found)
+    outcomes = dict.fromkeys(found, THERE) | dict.fromkeys(pending.keys, ACCEPTED)
     for event in events:
-        account.check_event(event)
-    say(f"{provider_type}: {len(events)} events")
-    patience = _Patience(given.patience)
-    _post_missing(account, events, patience)
-    return _verify(account, config, events, patience, given.timeout) if given.verify else 0
+        if event.key not in outcomes:
+            outcomes[event.key] = POSTED if _post(account, event, pending) else THERE
+        contact = f"  contact {event.contact_id}" if event.contact_id else ""
+        say(f"  {outcomes[event.key]:19}  {event.key}  {event.type}{contact}")
+    counts = Counter(outcomes[event.key] for event in events)
+    waited = f", {counts[ACCEPTED]} were accepted before" if counts[ACCEPTED] else ""
+    say(f"{counts[POSTED]} posted, {counts[THERE]} were there already{waited}.")
 
 
-def _post_missing(account: Account, events: Sequence[Event], patience: _Patience) -> None:
-    there = account.find(events) if account.looks_first else {}
-    posted: list[Event] = []
-    try:
-        for event in events:
-            if event.key not in there and _post(account, event):
-                posted.append(event)
-                say(f"  posted            {_line(event)}")
-            else:
-                say(f"  is there already  {_line(event)}")
-    except SeedFailed as error:
-        say(str(error))
-        _wait_until_found(account, posted, patience)
-        raise SeedFailed(f"{len(posted)} were posted before that.") from None
-    if posted:
-        say(f"{len(posted)} posted, {len(events) - len(posted)} were there already.")
-    else:
-        say(f"Nothing posted: all {len(events)} events are there already.")
-    _wait_until_found(account, posted, patience)
-
-
-def _post(account: Account, event: Event) -> bool:
+def _post(account: Account, event: Event, pending: Pending) -> bool:
+    """Whether the event was created now. From before it is sent, until it is refused or found, it is pending."""
+    if account.looks_first:
+        pending.add(event.key)
     try:
         return account.post(event)
     except SeedFailed as error:
+        pending.discard({event.key})
         raise SeedFailed(f"{event.key}: {error}") from None
 
 
-def _wait_until_found(account: Account, posted: Sequence[Event], patience: _Patience) -> None:
-    """Wait until the API shows what it has accepted: before that, another run would post it again."""
-    if not posted or not account.looks_first:
-        return
-    for _ in patience.attempts():
-        found = account.find(posted)
-        late = [event.key for event in posted if event.key not in found]
+def _wait_until_found(account: Account, events: Sequence[Event], pending: Pending, patience: float) -> None:
+    """Wait until the API shows what it has accepted, in this run or an earlier one."""
+    late = [event for event in events if event.key in pending.keys]
+    if late:
+        say("Waiting until the API shows what it has accepted ...")
+    for _ in attempts(patience):
+        pending.discard(account.find(late))
+        late = [event for event in late if event.key in pending.keys]
         if not late:
             return
     raise SeedFailed(
-        f"The API accepted, but does not show yet: {', '.join(late)}. Do not run again before it does, or they are "
-        "posted twice. If it never does, it may have dropped the content's `seed_key`: add that field to the "
-        "definition of the type."
+        f"The API accepted, but does not show yet: {', '.join(event.key for event in late)}. Run again later: they are "
+        "not posted again. If it never shows them, it may have dropped the content's `seed_key`: add that field to the "
+        f"definition of the type. To have them posted again, delete {pending.path}."
     )
 
 
-def _verify(account: Account, config: Json, events: Sequence[Event], patience: _Patience, timeout: float) -> int:
+def _verify(account: Account, config: Json, events: Sequence[Event], given: argparse.Namespace) -> int:
     say("Reading back with the connector ...")
-    for _ in patience.attempts():
-        result = read_back(account, config, events, timeout)
+    for _ in attempts(given.patience):
+        result = read_back(account, config, events, given.timeout)
         if not result.waits:
             break
     say(f"  incremental: {', '.join(result.streams)}")
     for event in events:
-        problems = result.problems.get(event.key, ())
-        say(f"  {'WRONG' if problems else 'ok   '}  {event.key}{': ' if problems else ''}{'; '.join(problems)}")
-    if result.problems:
-        say(f"{len(result.problems)} of {len(events)} events were not read back as they were posted.")
-        if result.waits:
-            say("What was not read may have been created before `start_date`, or is not visible yet.")
-        return 1
-    say(f"All {len(events)} events were read back exactly once, with their contact, type and content.")
-    return 0
+        problems = result.problems.get(event.key)
+        say(f"  WRONG  {event.key}: {'; '.join(problems)}" if problems else f"  ok     {event.key}")
+    if not result.problems:
+        say(f"All {len(events)} events were read back exactly once, with their contact, type and content.")
+        return 0
+    say(f"{len(result.problems)} of {len(events)} events were not read back as they were posted.")
+    if result.waits:
+        say("What was not read may have been created before `start_date`, or is not visible yet.")
+    return 1
 
 
-class _Patience:
+def attempts(seconds: float) -> Iterator[None]:
     """Attempts with growing pauses between them, until the time is up; there is always a first one."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-
-    def attempts(self) -> Iterator[None]:
-        end, pause = time.monotonic() + self._seconds, FIRST_PAUSE
+    end, pause = time.monotonic() + seconds, FIRST_PAUSE
+    yield
+    while time.monotonic() + pause <= end:
+        time.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
         yield
-        while time.monotonic() + pause <= end:
-            time.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-            yield
-
-
-def _read_config(path: Path) -> tuple[Json, Any]:
-    """The connector's configuration, and the `seed` block beside it, which the connector does not know."""
-    config = parse(path, dict[str, Any], "configuration file")
-    block = config.pop("seed", {})
-    return config, block
-
-
-def _line(event: Event) -> str:
-    return f"{event.key}  {event.type}{f'  contact {event.contact_id}' if event.contact_id else ''}"
 
 
 def say(text: str) -> None:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-import msgspec
-
 from integration_tests.seed import account
-from integration_tests.seed.account import Json, find_keys
+from integration_tests.seed.account import Json
 from integration_tests.seed.errors import SeedFailed
 from integration_tests.seed.events import Event, Settings
-from source_events.decoder import AnswerRefused
 from source_events.providers.app_market.components import PAGE_SIZE, EventDecoder
 
 DAY = 86_400
@@ -31,7 +27,7 @@ class AppMarketSettings(Settings):
 
 
 class Account(account.Account):
-    settings = AppMarketSettings
+    settings_form = AppMarketSettings
     needs_contact = False
     advice: ClassVar[Mapping[int, str]] = {
         400: "Check the type (`seed.event_types`). If the API takes no contact, leave out `seed.contact_ids` and every "
@@ -50,16 +46,12 @@ class Account(account.Account):
         body: Json = {"event_type": event.type, "content": event.marked_content}
         if event.contact_id:
             body["contact_id"] = event.contact_id
-        self.accepted(self.create(self.provider["api_url"] + self._path, body))
+        self.check_accepted(self.create(self.provider["api_url"] + self._path, body))
         return True
 
-    def find(self, events: Sequence[Event]) -> Counter[str]:
-        return find_keys(
-            (self.content_of(row) for row in self._events(sorted({event.type for event in events}))), events
-        )
-
-    def _events(self, types: Sequence[str]) -> Iterator[Json]:
-        """All events of these types, whenever they were created."""
+    def listed(self, events: Sequence[Event]) -> Iterator[Json]:
+        """All events of their types, whenever they were created."""
+        types = sorted({event.type for event in events})
         unit = 1000 if self.provider["timestamp_unit"] == "milliseconds" else 1
         selection: dict[str, str | int] = {
             "since": 0,
@@ -70,21 +62,15 @@ class Account(account.Account):
             "eventTypes": "" if any("," in name for name in types) else ",".join(types),
             "limit": PAGE_SIZE,
         }
+        url, decoder = self.provider["api_url"] + self.provider["events_path"], EventDecoder(self.config)
         offset, before = 0, None
-        while rows := self._page({**selection, "offset": offset}):
+        while rows := self.rows(url, {**selection, "offset": offset}, decoder, READ_ADVICE):
             if rows == before:
                 if len(rows) < PAGE_SIZE:
                     return
                 raise SeedFailed("The API ignores `offset`, so that what is there already cannot be told.")
             yield from rows
             offset, before = offset + len(rows), rows
-
-    def _page(self, parameters: dict[str, str | int]) -> list[Json]:
-        body = self.get(self.provider["api_url"] + self.provider["events_path"], parameters, READ_ADVICE)
-        try:
-            return [msgspec.json.decode(row) for row in EventDecoder(self.config).decode_body(body).rows]
-        except (AnswerRefused, msgspec.DecodeError) as error:
-            raise SeedFailed(f"The events cannot be read: {error}.") from None
 
     def content_of(self, record: Json) -> Any:
         return record.get("content") or record.get("properties")

@@ -45,7 +45,7 @@ class Account(account.Account):
         response = self.create(f"{self.provider['api_url']}/events", body)
         if response.status_code == 400 and any(entry.get("reason") == ALREADY_THERE for entry in _invalid(response)):
             return False
-        self.accepted(response)
+        self.check_accepted(response)
         return True
 
     def words(self, response: requests.Response) -> str:
@@ -55,9 +55,6 @@ class Account(account.Account):
 
     def content_of(self, record: Json) -> Any:
         return decoded_text(record.get("data"))
-
-    def key_of(self, record: Json) -> Any:
-        return record.get("external_id")
 
     def is_record_of(self, event: Event, record: Json) -> bool:
         """An external id is only unique together with the type and the customer."""

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-import msgspec
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 
 from integration_tests.seed import account
-from integration_tests.seed.account import Json, authenticator, find_keys
-from integration_tests.seed.errors import SeedFailed
+from integration_tests.seed.account import Json, authenticator
 from integration_tests.seed.events import Event, Settings, contacts_of
-from source_events.decoder import AnswerRefused
 from source_events.providers.swipe_one.components import EventDecoder
 
 READ_ADVICE = {
@@ -32,7 +28,7 @@ class SwipeOneSettings(Settings):
 
 
 class Account(account.Account):
-    settings = SwipeOneSettings
+    settings_form = SwipeOneSettings
     optional_fields = frozenset({"created_by"})
     advice: ClassVar[Mapping[int, str]] = {
         400: "Check that the type is defined in the workspace (`seed.event_types`), that the contact exists "
@@ -54,24 +50,20 @@ class Account(account.Account):
         body: Json = {"contact": {"id": event.contact_id}, "type": event.type, "properties": event.marked_content}
         if event.created_by is not None:
             body["createdBy"] = event.created_by
-        workspace = self.provider["workspace_id"]
-        self.accepted(self.create(f"{self.provider['api_url']}/workspaces/{workspace}/events", body, self._writer))
+        url = f"{self.provider['api_url']}/workspaces/{self.provider['workspace_id']}/events"
+        self.check_accepted(self.create(url, body, self._writer))
         return True
 
-    def find(self, events: Sequence[Event]) -> Counter[str]:
-        contents = (row.get("properties") for contact in contacts_of(events) for row in self._events(contact))
-        return find_keys(contents, events)
+    def listed(self, events: Sequence[Event]) -> Iterator[Json]:
+        for contact in contacts_of(events):
+            yield from self._events(contact)
 
     def _events(self, contact: str) -> Iterator[Json]:
         """All events of a contact, newest first: the API cannot filter them."""
         url = f"{self.provider['api_url']}/contacts/{quote(contact, safe='')}/events"
         decoder, before = EventDecoder(self.config), None
         for page in count(1):
-            body = self.get(url, {"page": page, "limit": 100}, READ_ADVICE)
-            try:
-                rows = [msgspec.json.decode(row) for row in decoder.decode_body(body).rows]
-            except (AnswerRefused, msgspec.DecodeError) as error:
-                raise SeedFailed(f"The events of contact {contact} cannot be read: {error}.") from None
+            rows = self.rows(url, {"page": page, "limit": 100}, decoder, READ_ADVICE)
             # A server may answer the last page for every number beyond it.
             if not rows or rows == before:
                 return
