@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,13 +17,14 @@ from airbyte_cdk.utils.airbyte_secrets_utils import update_secrets
 
 from integration_tests import app_market, carecloud, swipe_one, systems
 from integration_tests.connector import Json, changed
+from integration_tests.documentation.pages import Page
 from integration_tests.seed.command import main
 from integration_tests.seed.events import DEFAULT_FILE, SEED_KEY, read_events
 from integration_tests.seed.providers import account_class
 from sandbox.app_market import API_SECRET
 from sandbox.app_market.generator import contact_id as app_market_contact
 from sandbox.carecloud import OTHER_LOGIN, OTHER_PASSWORD, PASSWORD
-from sandbox.process import Sandbox
+from sandbox.process import PROJECT, Sandbox
 from sandbox.swipe_one import API_KEY, FOREIGN_API_KEY
 from sandbox.swipe_one.generator import contact_id as swipe_one_contact
 from source_events import providers
@@ -517,6 +519,20 @@ def test_a_login_that_goes_wrong_is_told_in_words_only(shared: Sandbox, seed: Se
     assert result.status == 1
     assert "something else than the documented JSON" in result.text
     assert [line for line in result.text.splitlines() if line.startswith("{")] == []
+
+
+# --- the documentation
+
+
+@pytest.mark.parametrize(
+    ("system", "title"), [("swipe_one", "Swipe One"), ("app_market", "App Market"), ("carecloud", "CareCloud")]
+)
+def test_the_sandbox_takes_the_documented_block(own: Sandbox, quick_seed: Seed, system: str, title: str) -> None:
+    page = Page(PROJECT / "docs" / "seeding.md")
+    (block,) = re.findall(rf"^\| {title} \| `({{.+}})` \|$", page.text, re.MULTILINE)
+    result = quick_seed(systems.config(system, own, seed=json.loads(block)))
+    assert "5 posted, 0 were there already." in result.text
+    assert result.status == 0
 
 
 # --- the examples
