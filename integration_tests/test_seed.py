@@ -430,7 +430,7 @@ def test_an_answer_that_is_no_acceptance_is_not_counted_as_posted(
     shared: Sandbox, quick_seed: Seed, system: str, answer: Json, said: str
 ) -> None:
     shared.control.add_fault(method="POST", path="events(/post)?$", **{"status": 200, **answer})
-    result = quick_seed(BUILDERS[system](shared))
+    result = quick_seed(BUILDERS[system](shared), "--patience", "0")
     assert result.status == 1
     assert "seed-0001: The API " in result.text
     assert said in result.text
@@ -445,7 +445,7 @@ def test_an_answer_that_is_no_acceptance_is_not_counted_as_posted(
 def test_a_login_page_is_refused_in_words(shared: Sandbox, quick_seed: Seed, system: str, method: str) -> None:
     page = {"body": "<!doctype html><html><title>Login</title></html>", "headers": {"Content-Type": "text/html"}}
     shared.control.add_fault(method=method, path="events(/post|/get)?$", status=200, times=None, **page)
-    result = quick_seed(BUILDERS[system](shared))
+    result = quick_seed(BUILDERS[system](shared), "--patience", "0")
     assert result.status == 1
     assert "answered 200 with something else than the expected JSON (text/html)" in result.text
     assert "a web site, or of a login page" in result.text
