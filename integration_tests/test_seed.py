@@ -400,6 +400,12 @@ def test_the_apis_words_are_shown_without_the_secrets_that_they_quote(shared: Sa
         assert "The API answered 400 Bad Request: not with ****." in seed(build(shared)).text
 
 
+def test_a_secret_is_masked_before_a_long_explanation_is_cut(shared: Sandbox, quick_seed: Seed) -> None:
+    words = "x" * 290 + API_KEY
+    shared.control.add_fault(method="POST", path="events$", status=400, json={"message": words})
+    assert f"400 Bad Request: {'x' * 290}****" in quick_seed(for_swipe_one(shared)).text
+
+
 @pytest.mark.parametrize("build", [for_swipe_one, for_app_market, for_carecloud])
 @pytest.mark.parametrize("fault", [{"status": 503}, {"reset": True}, {"status": 429}], ids=["503", "reset", "429"])
 def test_a_request_that_creates_is_sent_once_and_the_next_run_goes_on(

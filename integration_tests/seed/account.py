@@ -12,12 +12,11 @@ import requests
 from airbyte_cdk.sources.declarative.models.declarative_component_schema import CustomRequester
 from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import ModelToComponentFactory
 from airbyte_cdk.sources.streams.http.error_handlers import JsonErrorMessageParser
-from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
+from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets, filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from requests.auth import AuthBase
 
-from integration_tests.seed.errors import SeedFailed
-from integration_tests.seed.events import SEED_KEY, Event, Settings
+from integration_tests.seed.events import SEED_KEY, Event, SeedFailed, Settings
 from source_events import providers
 from source_events.connection import Session, connection_of
 from source_events.decoder import AnswerDecoder, AnswerRefused, raise_refusal
@@ -142,9 +141,9 @@ class Account(ABC):
         answer = self._succeeding(response, self.advice)
         try:
             content = msgspec.json.decode(answer.content) if answer.content.strip() else {}
-            if isinstance(content, dict) and content.get("status") == "error":
-                content["status"] = "fail"
             raise_refusal(content)
+            if isinstance(content, dict) and content.get("status") == "error":
+                raise AnswerRefused(str(content.get("message") or "status error"))
         except AnswerRefused as refused:
             raise SeedFailed(f"The API refused the event: {refused}.") from None
         except msgspec.DecodeError:
@@ -175,7 +174,8 @@ class Account(ABC):
         status = response.status_code
         if 200 <= status < 300:
             return response
-        words = " ".join(self.words(response).split())[:300].rstrip(".")
+        # Masked before it is cut: the half of a secret is in no list.
+        words = filter_secrets(" ".join(self.words(response).split()))[:300].rstrip(".")
         meaning = advice.get(status) or COMMON_ADVICE.get(status) or _advice_for_class(status)
         raise SeedFailed(f"The API answered {status} {response.reason}{f': {words}' if words else ''}. {meaning}")
 

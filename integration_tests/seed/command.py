@@ -14,8 +14,7 @@ from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from integration_tests.seed.account import Account, Json
-from integration_tests.seed.errors import SeedFailed
-from integration_tests.seed.events import DEFAULT_FILE, Event, parse, read_events
+from integration_tests.seed.events import DEFAULT_FILE, Event, SeedFailed, parse, read_events
 from integration_tests.seed.pending import Pending
 from integration_tests.seed.providers import account_class
 from integration_tests.seed.verification import read_back

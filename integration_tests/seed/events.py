@@ -10,13 +10,15 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from integration_tests.seed.errors import SeedFailed
-
 SEED_KEY = "seed_key"
 """The field of an event's content that holds its key."""
 DEFAULT_FILE = Path(__file__).parent / "examples" / "events.json"
 
 Form = TypeVar("Form")
+
+
+class SeedFailed(Exception):
+    """Why seeding ends early: a sentence that says what happened and which field or permission to mend."""
 
 
 class PropertyRecord(Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from integration_tests.seed.errors import SeedFailed
-from integration_tests.seed.events import parse
+from integration_tests.seed.events import SeedFailed, parse
 
 
 class Pending:

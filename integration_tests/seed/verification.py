@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from integration_tests.connector import Output, catalog, run
 from integration_tests.seed.account import Account, Json
-from integration_tests.seed.errors import SeedFailed
-from integration_tests.seed.events import Event, contacts_of
+from integration_tests.seed.events import Event, SeedFailed, contacts_of
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from integration_tests.seed.account import Account
-from integration_tests.seed.errors import SeedFailed
+from integration_tests.seed.events import SeedFailed
 
 
 def account_class(provider_type: str) -> type[Account]:

@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 
 from integration_tests.seed import account
 from integration_tests.seed.account import Json
-from integration_tests.seed.errors import SeedFailed
-from integration_tests.seed.events import Event, Settings
+from integration_tests.seed.events import Event, SeedFailed, Settings
 from source_events.providers.app_market.components import PAGE_SIZE, EventDecoder
 
 DAY = 86_400
@@ -27,6 +26,7 @@ class AppMarketSettings(Settings):
 
 
 class Account(account.Account):
+    settings: AppMarketSettings
     settings_form = AppMarketSettings
     needs_contact = False
     advice: ClassVar[Mapping[int, str]] = {
@@ -37,16 +37,11 @@ class Account(account.Account):
         404: "Check `provider.api_url` and `seed.events_path`.",
     }
 
-    def __init__(self, config: Json, settings: Settings) -> None:
-        super().__init__(config, settings)
-        assert isinstance(settings, AppMarketSettings)
-        self._path = settings.events_path
-
     def post(self, event: Event) -> bool:
         body: Json = {"event_type": event.type, "content": event.marked_content}
         if event.contact_id:
             body["contact_id"] = event.contact_id
-        self.check_accepted(self.create(self.provider["api_url"] + self._path, body))
+        self.check_accepted(self.create(self.provider["api_url"] + self.settings.events_path, body))
         return True
 
     def listed(self, events: Sequence[Event]) -> Iterator[Json]:

@@ -39,9 +39,8 @@ class Account(account.Account):
         404: "Check `provider.workspace_id`, and `provider.api_url` if you changed it.",
     }
 
-    def __init__(self, config: Json, settings: Settings) -> None:
+    def __init__(self, config: Json, settings: SwipeOneSettings) -> None:
         super().__init__(config, settings)
-        assert isinstance(settings, SwipeOneSettings)
         key = settings.api_key or self.provider["api_key"]
         add_to_secrets(key)
         self._writer = authenticator({**config, "provider": {**self.provider, "api_key": key}})
