@@ -25,7 +25,7 @@ REQUIREMENTS = [
     "PyYAML>=6.0.1,<7",
     "requests>=2.32,<3",
     "tzdata>=2024.1",
-    "urllib3>=2,<3",
+    "urllib3>=2.6,<3",
 ]
 
 SANDBOX = ["aiohttp>=3.10,<4"]

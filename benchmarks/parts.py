@@ -201,7 +201,7 @@ def memory(scale: Scale) -> list[Row]:
 
 
 def contacts(scale: Scale) -> list[Row]:
-    """One request for each contact, each answered after 5 ms; the slow programs get a tenth of the contacts."""
+    """One request for each listed contact, each answered after 5 ms; the slow programs get a tenth of the contacts."""
     rows = []
     with streamed(2 * scale.contacts, scale.contacts) as (sandbox, options):
         sandbox.control.add_fault(path="/customers/", delay=LATENCY, times=None)
@@ -211,20 +211,14 @@ def contacts(scale: Scale) -> list[Row]:
                 (programs.connector(), 1.0),
                 (programs.stock(), 0.1 * scale.slow),
                 (programs.limit("contacts"), 0.5),
+                (programs.limit("sockets"), 0.5),
             ):
                 number = max(int(scale.contacts * share), 1)
                 ids = [contact_id(person) for person in range(number)]
                 task = Task(sandbox.url, START, END, "contact_events", workers=workers, contacts=ids)
                 expected = [position for position in range(options.streamed) if position % options.contacts < number]
-                entries.append(
-                    Entry(
-                        program,
-                        task,
-                        replace(task, contacts=ids[:1]),
-                        number,
-                        _numbers_check(program, expected),
-                    )
-                )
+                idle = replace(task, contacts=ids[:1])
+                entries.append(Entry(program, task, idle, number, _numbers_check(program, expected)))
             rows += compare(f"contacts, {workers} workers", entries, max(scale.rounds - 2, 1), sandbox, "contact")
     return rows
 

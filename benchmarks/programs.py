@@ -90,6 +90,7 @@ def limit(kind: str) -> Program:
         "splice": "limit: raw splice",
         "decode": "limit: decode and encode",
         "contacts": "limit: requests and raw splice",
+        "sockets": "limit: sockets and raw splice",
     }
     return Program(names[kind], (*LIMIT, kind, "{peer}"), form=None if kind == "download" else "airbyte")
 

@@ -52,6 +52,7 @@ class PreparedConnector:
         *options: str,
         speed: float = 1000,
         read_timeout: float = 60,
+        longest_body: float = 300,
         environment: Mapping[str, str] | None = None,
         **files: Any,
     ) -> Output:
@@ -68,6 +69,7 @@ class PreparedConnector:
                 "output": str(output),
                 "speed": speed,
                 "read_timeout": read_timeout,
+                "longest_body": longest_body,
                 "environment": dict(environment or {}),
             }
             assert self._process.stdin is not None
@@ -108,7 +110,7 @@ def _run(request: Json) -> None:
 
     from airbyte_cdk.sources.streams.http import rate_limiting
 
-    from source_events import requester
+    from source_events import body, requester
     from source_events.entrypoint import launch
 
     status = 1
@@ -119,6 +121,7 @@ def _run(request: Json) -> None:
         os.environ.update(request["environment"])
         rate_limiting.time = SimpleNamespace(sleep=lambda seconds: time.sleep(seconds / request["speed"]))  # type: ignore[attr-defined]
         requester.READ_TIMEOUT = request["read_timeout"]
+        body.LONGEST_BODY = request["longest_body"]
         launch(request["arguments"])
         status = 0
     except SystemExit as end:

@@ -162,6 +162,7 @@ PASSING: dict[str, Json] = {
     "no body at all": {"cut": 0},
     "broken gzip": {"corrupt_gzip": True},
     "truncated gzip": {"corrupt_gzip": True, "cut": 60},
+    "a byte now and then": {"trickle": 0.1},
     "200 as HTML": {"status": 200, "body": HTML},
     "200 without a body": {"status": 200, "body": ""},
     "200 that ends in the middle": {"status": 200, "body": '{"events": [{"id": '},
@@ -175,7 +176,8 @@ def test_a_fault_that_passes_loses_nothing(
     sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case, fault: Json
 ) -> None:
     control.add_fault(path=case.feed, skip=1, times=2, **fault)
-    output = connector.read(case.config(sandbox), case.stream, read_timeout=0.3 if "delay" in fault else 60)
+    times = {"read_timeout": 0.3 if "delay" in fault else 60, "longest_body": 0.5 if "trickle" in fault else 300}
+    output = connector.read(case.config(sandbox), case.stream, **times)
     assert_complete(output, case, control)
     [added] = control.faults()
     assert added["fired"] == 2
@@ -260,16 +262,18 @@ BY_CONTACT = {
         {"reset_after": 200},
         {"cut": 200},
         {"corrupt_gzip": True},
+        {"trickle": 0.1},
         {"status": 200, "body": HTML},
         {"redirect": ""},
     ],
-    ids=["429", "502", "time-out", "reset", "reset within", "cut", "broken gzip", "200 as HTML", "redirect"],
+    ids=["429", "502", "time-out", "reset", "reset within", "cut", "broken gzip", "trickle", "200 as HTML", "redirect"],
 )
 def test_a_fault_that_passes_loses_nothing_of_a_contact(
     sandbox: Sandbox, connector: PreparedConnector, control: Control, name: str, fault: Json
 ) -> None:
     control.add_fault(skip=1, times=2, **BY_CONTACT[name], **fault)
-    output = connector.read(CASES[name].config(sandbox), "contact_events", read_timeout=0.3 if "delay" in fault else 60)
+    times = {"read_timeout": 0.3 if "delay" in fault else 60, "longest_body": 0.5 if "trickle" in fault else 300}
+    output = connector.read(CASES[name].config(sandbox), "contact_events", **times)
     assert output.status == 0, output.errors
     assert output.ids("contact_events") == Counter(control.event_ids(name))
     assert control.faults()[0]["fired"] == 2
@@ -322,6 +326,23 @@ def test_a_fault_that_stays_is_given_up_after_eight_attempts(
 ) -> None:
     # An answer that is lost within a scroll is one more, and so are those that another part of the slice waits for.
     assert 8 <= clear_error(sandbox, connector, control, case, fault, "transient_error", *words) <= 8 * AT_ONCE
+
+
+def test_an_answer_that_never_ends_is_given_up(
+    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case
+) -> None:
+    control.add_fault(path=case.feed, skip=1, times=None, trickle=0.05)
+    output = connector.read({**case.config(sandbox), "num_workers": 1}, case.stream, longest_body=0.2)
+    assert_one_clear_error(output, case, "transient_error", "did not answer in time", "attempt 8 of 8")
+
+
+def test_an_answer_that_unpacks_to_more_than_any_page_is_given_up_at_once(
+    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case
+) -> None:
+    control.add_fault(path=case.feed, skip=1, times=None, unpacks_to=300)
+    output = connector.read({**case.config(sandbox), "num_workers": 1}, case.stream)
+    assert_one_clear_error(output, case, "config_error", "256 MiB", "`window_size`")
+    assert control.faults()[0]["fired"] <= AT_ONCE
 
 
 @pytest.mark.parametrize("value", ["86400", "999999999999", "Fri, 31 Dec 2999 23:59:59 GMT"])

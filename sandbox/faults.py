@@ -2,10 +2,12 @@
 
 import asyncio
 import base64
+import functools
 import gzip
 import re
 import socket
 import struct
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, get_type_hints
@@ -31,6 +33,7 @@ class Fault:
     A cut or corrupted answer was produced in full first: a scroll has moved on, as behind a broken connection.
 
     `body_base64` is a body that is no text; `reset_after` resets the connection behind so many bytes of the body;
+    `trickle` sends the body byte by byte, so many seconds apart; `unpacks_to` is a body of so many MiB, packed;
     `redirect` answers with 307 and the request's own path and query behind this origin, "" for the same one; `echo`
     with an error object that quotes the request's credentials, as careless servers do.
     """
@@ -53,6 +56,8 @@ class Fault:
     reset: bool = False
     reset_after: int | None = None
     corrupt_gzip: bool = False
+    trickle: float | None = None
+    unpacks_to: int | None = None
     expire_token: bool = False
     expire_scroll: bool = False
 
@@ -65,7 +70,7 @@ class Fault:
 
     @property
     def scripted(self) -> bool:
-        given = (self.status, self.body, self.body_base64, self.json, self.redirect)
+        given = (self.status, self.body, self.body_base64, self.json, self.redirect, self.unpacks_to)
         return self.echo or any(value is not None for value in given)
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -76,6 +81,9 @@ class Fault:
             return web.Response(status=307, headers={"Location": self.redirect + request.raw_path})
         if self.json is not None:
             return web.json_response(self.json, status=status)
+        if self.unpacks_to is not None:
+            headers = {"Content-Encoding": "gzip"}
+            return web.Response(body=_packed(self.unpacks_to), headers=headers, content_type="application/json")
         if self.body_base64 is not None:
             body = base64.b64decode(self.body_base64)
             return web.Response(body=body, status=status, content_type="application/json")
@@ -195,6 +203,8 @@ async def _disturbed(fault: Fault, request: web.Request, handler: Handler) -> we
         return await _cut(answer, fault.cut, request)
     if fault.reset_after is not None:
         return await _reset_within(answer, fault.reset_after, request)
+    if fault.trickle is not None:
+        return await _trickle(answer, fault.trickle, request)
     return answer
 
 
@@ -251,3 +261,21 @@ async def _cut(answer: web.Response, size: int, request: web.Request) -> web.Str
     await partial.prepare(request)
     await partial.write(body[:size])
     return partial
+
+
+async def _trickle(answer: web.Response, pause: float, request: web.Request) -> web.StreamResponse:
+    body = await _body(answer)
+    slow = web.StreamResponse(status=answer.status, headers=answer.headers)
+    slow.content_length = len(body)
+    await slow.prepare(request)
+    for position in range(len(body)):
+        await slow.write(body[position : position + 1])
+        await asyncio.sleep(pause)
+    return slow
+
+
+@functools.cache
+def _packed(mebibytes: int) -> bytes:
+    """White space, which a thousandth of it stands for."""
+    packer = zlib.compressobj(wbits=31)
+    return b"".join([*(packer.compress(b" " * 2**20) for _ in range(mebibytes)), packer.flush()])

@@ -23,6 +23,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from requests.adapters import HTTPAdapter
 
 from source_events import __version__
+from source_events.body import BodyTooLarge, BodyWatch, read_body
 from source_events.page import Answer, Row
 
 MEMORY_FOR_ANSWERS = 48 * 1024 * 1024
@@ -42,6 +43,7 @@ class Connection:
         self.memory = Memory(MEMORY_FOR_ANSWERS)
         self.token = Token()
         self.totals = Totals()
+        self.watch = BodyWatch()
         self.undated: set[str] = set()
         """The ids of events without a time, where an API has such events; they are read with `createdAt` null."""
         self.adapter = RateLimitedAdapter(num_workers, requests_per_minute)
@@ -351,23 +353,16 @@ class PageResponse(requests.Response):
     reservation: Reservation | None = None
     _content_consumed: bool
 
-    def load(self) -> int:
-        """Read the body in one piece, which costs half of what `requests` takes for it; returns its length.
+    def load(self, watch: BodyWatch) -> int:
+        """Read the body; returns its length.
 
-        :raises requests.RequestException: as `requests` does, if the body is cut off, late or wrongly compressed
+        :raises requests.RequestException: if the body is cut off, late or wrongly compressed
+        :raises BodyTooLarge: if it is larger than any page
         """
-        if self._content_consumed:
-            return len(self.content)
-        try:
-            self._content = self.raw.read(decode_content=True)
-        except urllib3.exceptions.ReadTimeoutError as error:
-            raise requests.exceptions.ReadTimeout(error, request=self.request, response=self) from error
-        except urllib3.exceptions.DecodeError as error:
-            raise requests.exceptions.ContentDecodingError(error, request=self.request, response=self) from error
-        except urllib3.exceptions.HTTPError as error:
-            raise requests.exceptions.ChunkedEncodingError(error, request=self.request, response=self) from error
-        self._content_consumed = True
-        return len(self._content)
+        if not self._content_consumed:
+            self._content = read_body(self, watch)
+            self._content_consumed = True
+        return len(self.content)
 
     def take(self) -> tuple[bytes, Reservation | None]:
         """The body and the memory reserved for it, both of which leave the response."""
@@ -406,8 +401,10 @@ class Session(requests.Session):
             response.reservation = memory.reserve((_size(response) or memory.expected) * MEMORY_PER_BYTE)
             size = 0
             try:
-                size = response.load()
+                size = response.load(self._connection.watch)
                 memory.note(size)
+            except BodyTooLarge as error:
+                raise self._connection.fail(str(error), FailureType.config_error) from error
             finally:
                 # Nothing of a body that broke off: the error refers to the response for as long as it is retried.
                 response.reservation.resize(size * MEMORY_PER_BYTE)

@@ -263,7 +263,7 @@ class TestReading:
         assert caught.value.request.url == URL
 
     def test_a_body_that_stops_coming_is_a_time_out(self, network, client, monkeypatch):
-        def stuck(response: Any, **options: Any) -> bytes:
+        def stuck(response: Any, *arguments: Any, **options: Any) -> bytes:
             raise ReadTimeoutError(None, URL, "stuck")
 
         monkeypatch.setattr(transport.HTTPResponse, "read", stuck)
@@ -296,7 +296,7 @@ class TestReading:
         gc.collect()
         assert Background(lambda: connection.memory.reserve(30)).ends()
 
-    @pytest.mark.parametrize("length", ["\xb2", "-1", "1e3", "9" * 30])
+    @pytest.mark.parametrize("length", ["\xb2", "-1", "1e3"])
     def test_a_length_that_is_none_is_not_believed(self, network, client, length):
         network.expect(GET, Response(b"abc", headers={"Content-Length": length}))
         assert client.get(URL).content == b"abc"
