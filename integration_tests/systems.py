@@ -1,31 +1,20 @@
-"""All systems: their streams, and configurations of the connector for the sandbox."""
+"""All systems, as the registry and the sandbox have them: their streams, and configurations for the sandbox."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from integration_tests import app_market, carecloud, cloud4wi, swipe_one
+from docs.generate import streams_of
 from integration_tests.connector import Json
 from sandbox.process import Sandbox
+from sandbox.provider import Options, load_providers
+from source_events import providers
 
-STREAMS = {
-    "cloud4wi": ("org_events", "contact_events"),
-    "swipe_one": ("contact_events", "contacts"),
-    "app_market": ("org_events", "contact_events", "contacts"),
-    "carecloud": (
-        "org_events",
-        "contact_events",
-        "property_records",
-        "event_types",
-        "event_groups",
-        "event_properties",
-    ),
-}
+STREAMS = {system: tuple(stream.name for stream in streams_of(system)) for system in providers.names()}
 
 
 def config(system: str, sandbox: Sandbox, **fields: Any) -> Json:
-    if system == "swipe_one":
-        return swipe_one.config(sandbox, **fields)
-    module = {"cloud4wi": cloud4wi, "app_market": app_market, "carecloud": carecloud}[system]
-    made: Json = module.config(sandbox.url, **fields)
-    return made
+    """The configuration that the sandbox's page shows, for the time of its generated events."""
+    described = {provider.name: provider.describe(sandbox.url).config for provider in load_providers(Options(events=0))}
+    generated = {"start_date": "2024-01-01T00:00:00Z", "end_date": "2024-03-31T23:59:59Z"}
+    return {**described[system], **generated, **fields}

@@ -21,8 +21,8 @@ class BodyTooLarge(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            f"An answer of the API has more than {LARGEST_BODY // 2**20} MiB. "
-            "Choose a smaller `page_size`, or a shorter `window_size` where the API takes no notice of it."
+            f"An answer of the API has more than {LARGEST_BODY // 2**20} MiB. Choose a shorter `window_size`; "
+            "if that does not help, check that `provider.api_url` leads to the API."
         )
 
 

@@ -192,12 +192,12 @@ class TestSuggestions:
             ),
             pytest.param(
                 configuration(provider={**cloud4wi(), "provider_type": "Cloud4Wi"}),
-                "carecloud; did you mean `cloud4wi`?",
+                "; did you mean `cloud4wi`?",
                 id="a system",
             ),
             pytest.param(
                 configuration(provider={**cloud4wi(), "provider_type": "Swipe One"}),
-                "carecloud; did you mean `swipe_one`?",
+                "; did you mean `swipe_one`?",
                 id="a system by its title",
             ),
             pytest.param(

@@ -17,7 +17,8 @@ import pytest
 from integration_tests.warehouse.postgres import Unavailable, running_postgres
 
 SCRIPTS = Path(__file__).resolve().parent
-DEMO_PYTHON = os.environ.get("DEMO_PYTHON", "")
+GIVEN = os.environ.get("DEMO_PYTHON", "")
+DEMO_PYTHON = GIVEN and str(Path(GIVEN).absolute())
 KINDS = ("duckdb", "postgres")
 
 marks = [
