@@ -458,14 +458,7 @@ def test_a_login_page_is_refused_in_words(shared: Sandbox, quick_seed: Seed, sys
 
 
 def test_cloud4wi_is_refused_with_the_reason_and_without_a_request(shared: Sandbox, seed: Seed) -> None:
-    provider = {
-        "provider_type": "cloud4wi",
-        "organization_id": "0" * 32,
-        "client_key": "ck",
-        "client_secret": WRONG,
-        "api_url": shared.url,
-    }
-    result = seed({"provider": provider, "start_date": "2024-01-01T00:00:00Z"})
+    result = seed(systems.config("cloud4wi", shared))
     assert result.status == 1
     assert "Cloud4Wi documents no call that creates events" in result.text
     assert shared.control.requests() == []
