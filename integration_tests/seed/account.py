@@ -196,7 +196,7 @@ def _unreadable(response: requests.Response) -> SeedFailed:
 
 def _advice_for_class(status: int) -> str:
     if status >= 500:
-        return "Run again later: what has been posted is not posted again."
+        return "Wait a minute, then run again."
     if 300 <= status < 400:
         return "Set `provider.api_url` to the address that answers itself."
     return "Check the event in the events file."
