@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 from airbyte_cdk.sources.declarative.requesters.http_requester import HttpRequester
@@ -28,10 +30,11 @@ MOST_TEMPLATES = 1000
 class SharedRequester(HttpRequester):
     """An HTTP requester whose requests count towards the source's common limits and are retried by its common rules.
 
-    Requests that differ only in a piece of their address, as those for one contact after the other, are made from a
-    template: to evaluate and prepare each of them costs several times what it takes to send it. The pieces are the
-    slice's extra fields whose names end in `_path`, escaped; a manifest must refer to nothing else of the slice's
-    partition.
+    Requests that differ only in a piece of their address or in the paginator's parameters, as those for one contact
+    after the other or for a slice's pages, are made from a template: to evaluate and prepare each of them costs several
+    times what it takes to send it. The pieces are the slice's extra fields whose names end in `_path`, escaped. A
+    manifest's requests must refer to nothing else of a slice that has such pieces but its times and its other extra
+    fields, and to no page token.
     """
 
     request_parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -75,11 +78,13 @@ class SharedRequester(HttpRequester):
         request_body_json: Mapping[str, Any] | None = None,
         log_formatter: Callable[[requests.Response], Any] | None = None,
     ) -> requests.Response | None:
-        """As the CDK does; but a request that has a template is sent at once, and left to the CDK if it fails."""
-        pieces = _pieces(stream_slice)
-        if pieces and stream_slice is not None:
-            request, settings = self._template(stream_slice, pieces, next_page_token, request_headers, request_params)
-            response = self._send_at_once(_filled(request, pieces), settings)
+        """As the CDK does; but a request of a slice is sent at once, and left to the CDK if it fails.
+
+        So are all requests of a command with `--debug`, which the CDK describes in the log.
+        """
+        if stream_slice is not None and path is None and not self.logger.isEnabledFor(logging.DEBUG):
+            request, settings = self._request(stream_slice, request_headers or {}, request_params or {})
+            response = self._send_at_once(request, settings)
             if response is not None:
                 return self._noted(response)
         response = super().send_request(
@@ -103,21 +108,36 @@ class SharedRequester(HttpRequester):
             connection_of(self.config).totals.miss(self.name)
         return response
 
-    def _template(
-        self,
-        stream_slice: StreamSlice,
-        pieces: Mapping[str, str],
-        next_page_token: Mapping[str, Any] | None,
-        headers: Mapping[str, Any] | None,
-        params: Mapping[str, Any] | None,
+    def _request(
+        self, stream_slice: StreamSlice, headers: Mapping[str, Any], params: Mapping[str, Any]
     ) -> tuple[requests.PreparedRequest, Mapping[str, Any]]:
-        """A request with marks in the place of the pieces, and the environment's settings for its host."""
+        """A request of a slice, and the environment's settings for its host."""
+        pieces = {name: value for name, value in stream_slice.extra_fields.items() if name.endswith("_path")}
+        template, settings = self._template(stream_slice, pieces, headers)
+        request = template.copy()
+        url = request.url or ""
+        for name, value in pieces.items():
+            url = url.replace(_mark(name), value)
+        given = {name: value for name, value in params.items() if value is not None}
+        request.url = f"{url}{'&' if '?' in url else '?'}{urlencode(given)}" if given else url
+        if self._session.cookies:
+            # Some that an answer has brought since, as those that lead to one server of several.
+            request.headers.pop("Cookie", None)
+            request.prepare_cookies(self._session.cookies)
+        return request, settings
+
+    def _template(
+        self, stream_slice: StreamSlice, pieces: Mapping[str, str], headers: Mapping[str, Any]
+    ) -> tuple[requests.PreparedRequest, Mapping[str, Any]]:
+        """A request with marks in the place of the pieces, and without the paginator's parameters."""
         common = {
             name: value
             for name, value in stream_slice.extra_fields.items()
             if name not in pieces and isinstance(value, str)
         }
-        key = (*stream_slice.cursor_slice.items(), *common.items(), *(params or {}).items())
+        # The partition may hold further objects, which are no part of a key.
+        partition = "" if pieces else repr(stream_slice.partition)
+        key = (*stream_slice.cursor_slice.items(), *common.items(), *headers.items(), partition)
         template = self._templates.get(key)
         if template is None:
             marked = StreamSlice(
@@ -128,9 +148,9 @@ class SharedRequester(HttpRequester):
             request = self._session.prepare_request(
                 requests.Request(
                     method=self.get_method().value,
-                    url=self._get_url(stream_slice=marked, next_page_token=next_page_token),
-                    headers=self._request_headers({}, marked, next_page_token, headers),
-                    params=self._request_params({}, marked, next_page_token, params),
+                    url=self._get_url(stream_slice=marked),
+                    headers=self._request_headers({}, marked, None, headers),
+                    params=self._request_params({}, marked, None),
                 )
             )
             template = request, self._session.merge_environment_settings(request.url, {}, None, None, None)
@@ -154,17 +174,5 @@ class SharedRequester(HttpRequester):
         return None
 
 
-def _pieces(stream_slice: StreamSlice | None) -> dict[str, str]:
-    fields = stream_slice.extra_fields if stream_slice else {}
-    return {name: value for name, value in fields.items() if name.endswith("_path")}
-
-
 def _mark(name: str) -> str:
     return f"0{name}0"
-
-
-def _filled(template: requests.PreparedRequest, pieces: Mapping[str, str]) -> requests.PreparedRequest:
-    request = template.copy()
-    for name, value in pieces.items():
-        request.url = (request.url or "").replace(_mark(name), value)
-    return request

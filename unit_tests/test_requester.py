@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from urllib.parse import quote
 
 import pytest
@@ -123,3 +124,53 @@ class TestRequestsForOneContactAfterTheOther:
         network.expect(requests.contact("c", *DAY, token="token-2"), self.page("c"))
         config = configuration(contact_ids=["a", "b", "c"], num_workers=1)
         assert read("contact_events", config=config).ids() == ["of a", "of b", "of c"]
+
+
+class TestPagesOfASlice:
+    """They are made from a template too: what is left to evaluate is the token of each."""
+
+    TOKENS = ("", "s1", "s 2&=", "s3")
+
+    @pytest.fixture(autouse=True)
+    def logged_in(self, network):
+        network.expect(requests.login(), responses.token())
+
+    def expect_pages(self, network):
+        for number, token in enumerate(self.TOKENS):
+            following = self.TOKENS[number + 1] if number < 3 else None
+            page = responses.page([responses.event(f"e{number}")] if following else [], following)
+            network.expect(requests.feed(*DAY, scroll=token or None), page)
+
+    def test_they_are_evaluated_once(self, network, monkeypatch):
+        evaluated = []
+        evaluate = SharedRequester.get_request_params
+        monkeypatch.setattr(
+            SharedRequester,
+            "get_request_params",
+            lambda *args, **context: evaluated.append(1) or evaluate(*args, **context),
+        )
+        self.expect_pages(network)
+        assert read("org_events").ids() == ["e0", "e1", "e2"]
+        # Of the login and of the slice.
+        assert len(evaluated) == 2
+
+    def test_each_has_the_cookies_that_earlier_answers_have_brought(self, network, monkeypatch):
+        send = Session.send
+
+        def set_cookie(session, request, **options):
+            response = send(session, request, **options)
+            session.cookies.set("server", str(len(network.made)))
+            return response
+
+        monkeypatch.setattr(Session, "send", set_cookie)
+        self.expect_pages(network)
+        assert read("org_events").ids() == ["e0", "e1", "e2"]
+        cookies = [dict(made.headers).get("Cookie") for made in network.made[1:]]
+        assert cookies == [None, "server=2", "server=3", "server=4"]
+
+    def test_with_debug_the_log_describes_each(self, network, caplog):
+        self.expect_pages(network)
+        with caplog.at_level(logging.DEBUG, logger="airbyte"):
+            assert read("org_events").ids() == ["e0", "e1", "e2"]
+        described = [record for record in caplog.records if record.message == "Making outbound API request"]
+        assert len(described) == 5
