@@ -63,9 +63,10 @@ class Row:
         return self.beyond * 1_000_000 / self.records
 
     @property
-    def per_second(self) -> float:
-        """Units a second of wall time, beyond start-up."""
-        return self.records / max(self.cost.wall - (self.startup.wall if self.startup else 0), 1e-9)
+    def per_second(self) -> float | None:
+        """Units a second of wall time beyond start-up; nothing where that took longer in the end."""
+        seconds = self.cost.wall - (self.startup.wall if self.startup else 0)
+        return self.records / seconds if seconds > 0 else None
 
 
 def say(text: str) -> None:

@@ -49,7 +49,7 @@ def comparison(content: dict[str, Any]) -> Any:
         len(drawn), 1, figsize=(8, 0.32 * sum(counts) + 0.8 * len(drawn)), height_ratios=counts, squeeze=False
     )
     for (part, field, title, form), place in zip(drawn, axes[:, 0], strict=True):
-        bars(place, [row for row in rows if row["part"] == part], field, title, form)
+        bars(place, [row for row in rows if row["part"] == part and row[field] is not None], field, title, form)
     return figure
 
 

@@ -38,7 +38,10 @@ def _best_peer(rows: Rows) -> float:
 
 def _rate(rows: Rows, workers: int) -> float:
     part = f"contacts, {workers} workers"
-    return rows[part, CONNECTOR].per_second / rows[part, STOCK].per_second
+    own, stock = rows[part, CONNECTOR].per_second, rows[part, STOCK].per_second
+    if not own or not stock:
+        raise ValueError("too little work to tell")
+    return own / stock
 
 
 def _faster(rows: Rows, part: str) -> float:
@@ -138,7 +141,7 @@ def as_json(rows: Sequence[Row], about: Mapping[str, Any]) -> dict[str, Any]:
             **asdict(row),
             "cpu_beyond_startup": round(row.beyond, 4),
             "cpu_per_million": round(row.per_million, 3) if row.startup else None,
-            "per_second": round(row.per_second, 1) if row.startup else None,
+            "per_second": round(row.per_second, 1) if row.startup and row.per_second else None,
         }
         for row in rows
     ]
@@ -197,8 +200,9 @@ def _table(rows: Sequence[Row]) -> list[str]:
     ]
     for row in rows:
         startup = f"{row.startup.cpu:.2f}" if row.startup else "-"
+        rate = f"{row.per_second:,.0f}" if row.per_second else "-"
         lines.append(
-            f"| {row.program} | {row.records:,} | {row.per_second:,.0f} | {row.per_million:.1f} | "
+            f"| {row.program} | {row.records:,} | {rate} | {row.per_million:.1f} | "
             f"{row.per_million / own:.2f} | {startup} | {row.cost.memory:.0f} | {row.requests:,} |"
         )
     return lines

@@ -176,6 +176,11 @@ class TestReport:
         assert "| stock declarative source | 50,000 | 2,778 | 400.0 | 80.00 | 2.00 | 120 | 9 |" in text
         assert "2026-01-02; 2 cores, a processor, Python 3.11; dlt 1.31.0." in text
 
+    def test_gives_no_rate_where_the_work_was_less_than_the_start_up(self) -> None:
+        row = Row("read", "connector", 10, Cost(1.0, 1.0, 90.0), Cost(2.0, 2.0, 80.0), 2)
+        assert "| connector | 10 | - |" in as_markdown([row], self.about)
+        assert as_json([row], self.about)["rows"][0]["per_second"] is None
+
     def test_writes_the_same_figures_as_json(self) -> None:
         content = json.loads(json.dumps(as_json(self.rows, self.about)))
         assert content["rows"][0]["cpu_per_million"] == 5.0
