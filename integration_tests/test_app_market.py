@@ -9,10 +9,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+import requests
 
 from integration_tests.app_market import CONTACT, config, event, event_id, get, post, token
 from integration_tests.connector import Json, Output, changed, once, read, run
-from sandbox.app_market import API_SECRET, EMPTY_INSTANCE_ID, INSTANCE_ID, RENDER_SECRET
+from sandbox.app_market import API_SECRET, BASE, EMPTY_INSTANCE_ID, INSTANCE_ID, RENDER_SECRET
 from sandbox.app_market.generator import contact_id
 from sandbox.process import Control, Sandbox
 
@@ -494,3 +495,29 @@ def test_the_sandbox_takes_seconds_for_milliseconds_of_1970(generated: Sandbox, 
     assert get(generated.url, since=1704067200, until=1735689600).json() == []
     control.behaviour(PROVIDER, timestamp_unit="seconds")
     assert len(get(generated.url, since=1704067200, until=1735689600).json()) == 100
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"event_type": "new_order"},
+        {"content": {}},
+        {"event_type": 7, "content": {}},
+        {"event_type": "new_order", "content": "text"},
+        {"event_type": "new_order", "content": {}, "created_on": "2024-01-01T00:00:00Z"},
+        [],
+    ],
+    ids=["no content", "no type", "type is no text", "content is no object", "unknown field", "list"],
+)
+def test_the_sandbox_refuses_an_event_that_is_not_right(generated: Sandbox, control: Control, content: Any) -> None:
+    before = control.event_ids(PROVIDER)
+    assert post(generated.url, "/events/post", content).status_code == 400
+    assert control.event_ids(PROVIDER) == before
+
+
+def test_the_sandbox_takes_no_event_without_a_token(generated: Sandbox, control: Control) -> None:
+    before = control.event_ids(PROVIDER)
+    content = {"event_type": "new_order", "content": {}}
+    answer = requests.post(f"{generated.url}{BASE}/events/post", json=content, timeout=10)
+    assert answer.status_code == 401
+    assert control.event_ids(PROVIDER) == before

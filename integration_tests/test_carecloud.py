@@ -467,10 +467,18 @@ def test_the_sandbox_creates_an_event_once(own: Sandbox) -> None:
     second = client.post("/events", {"event": {**fields, **identified}})
     assert second.status_code == 400
     assert second.json()["error"]["error_data"]["invalid_params"][0]["reason"] == "relation_already_exists"
-    assert client.post("/events", {"event": {**fields, **identified, "customer_id": CUSTOMER}}).status_code == 400
+    both = client.post("/events", {"event": {**fields, **identified, "external_id": "new", "customer_id": CUSTOMER}})
+    assert both.status_code == 400
+    (problem,) = both.json()["error"]["error_data"]["invalid_params"]
+    assert (problem["name"], problem["reason"]) == ("event.customer_id", "not_allowed_value")
     records = [{"property_id": "receipt"}] * 1001
     other = {**fields, "external_id": "order 2", "customer_id": CUSTOMER}
     assert client.post("/events", {"event": other, "property_records": records}).status_code == 400
+    created = client.post("/events", {"event": other, "property_records": records[1:]})
+    assert created.status_code == 201
+    found = client.get(f"/events/{created.json()['data']['event_id']}/property-records").json()["data"]
+    assert len(found["property_records"]) == found["total_items"] == 1000
+    assert client.get("/events/unknown").status_code == 404
 
 
 def test_the_sandbox_generates_the_same_events_again(generated: Sandbox) -> None:

@@ -341,9 +341,12 @@ def test_an_event_that_was_accepted_can_be_read_a_little_later(own: Sandbox) -> 
     address = f"{own.url}/api/workspaces/{WORKSPACE_ID}/events"
     headers = {"x-api-key": API_KEY}
 
-    def post(contact: Json, kind: str) -> int:
+    def post(contact: Json, kind: str, **changes: Any) -> int:
         body = {"contact": contact, "type": kind, "properties": {"number": 2}, "createdBy": {"id": "a", "role": "b"}}
-        return requests.post(address, json=body, headers=headers, timeout=10).status_code
+        answer = requests.post(address, json={**body, **changes}, headers=headers, timeout=10)
+        accepted = {"status": "success", "message": "Event accepted for processing"}
+        assert answer.json() == accepted if answer.ok else answer.json()["status"] == "fail"
+        return answer.status_code
 
     def count() -> int:
         answer = requests.get(f"{own.url}/api/contacts/{CONTACT}/events", headers=headers, timeout=10)
@@ -351,6 +354,9 @@ def test_an_event_that_was_accepted_can_be_read_a_little_later(own: Sandbox) -> 
 
     assert post({"id": CONTACT}, "never_defined") == 400
     assert post({"id": "unknown"}, "UserLoggedIn") == 400
+    assert post({}, "UserLoggedIn") == 400
+    assert post({"id": CONTACT}, "UserLoggedIn", properties=[]) == 400
+    assert post({"id": CONTACT}, "UserLoggedIn", timestamp="2024-01-01T00:00:00Z") == 400
     assert post({"id": CONTACT}, "UserLoggedIn") == 202
     assert count() == 1
     time.sleep(0.4)

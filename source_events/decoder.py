@@ -119,7 +119,7 @@ class AnswerDecoder(JsonDecoder, ABC):
                 raise
             return self.decode_body(whole)
         except RecursionError:
-            message = "An answer of the API is nested deeper than about 900 levels; no destination takes such a record."
+            message = "An answer of the API is nested too deeply to be read; no destination takes such a record."
             raise AirbyteTracedException(
                 message=message, internal_message=message, failure_type=FailureType.system_error
             ) from None

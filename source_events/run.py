@@ -108,7 +108,7 @@ def _introduction() -> str:
     titles = {name: providers.connection_specification(name)["title"] for name in providers.names()}
     systems = "\n".join(f"  {name:12}  {title}" for name, title in titles.items())
     return (
-        "Reads customer events completely, once each, typed, and fast: a source connector of Airbyte's protocol.\n"
+        "Reads customer events completely, typed, and fast: a source connector of Airbyte's protocol.\n"
         "It writes messages to standard output, one JSON object a line. Systems, by their `provider_type`:\n\n"
         + systems
     )

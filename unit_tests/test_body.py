@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from types import SimpleNamespace
 
 import pytest
 import requests
@@ -34,7 +35,7 @@ def response(content: io.RawIOBase | io.BytesIO, headers: dict[str, str]) -> req
         content,
         headers,
         preload_content=False,
-        connection=object(),  # type: ignore[arg-type]
+        connection=SimpleNamespace(close=lambda: None),  # type: ignore[arg-type]
         sock_shutdown=lambda how: shut_down.set(),
     )
     return made

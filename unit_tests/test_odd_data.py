@@ -229,11 +229,11 @@ def test_what_is_no_json_is_said_so_with_its_place(odd, value):
         lines_of(odd, odd.body(row_with(odd, value)))
 
 
-@pytest.mark.parametrize("levels", [2_000, 200_000])
+@pytest.mark.parametrize("levels", [20_000, 200_000])
 def test_thousands_of_levels_are_one_clear_error(odd, levels):
     with pytest.raises(AirbyteTracedException) as caught:
         lines_of(odd, odd.body(row_with(odd, b"[" * levels + b"]" * levels)))
-    assert "nested deeper" in str(caught.value)
+    assert "nested too deeply" in str(caught.value)
     assert len(str(caught.value)) < 300
 
 

@@ -1,1 +1,1 @@
-"""Posts events to an account and has the connector read them back: `python -m integration_tests.seed --file FILE`."""
+"""Posts events to an account of a provider, and proves with the connector that they are read back."""

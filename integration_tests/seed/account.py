@@ -1,73 +1,224 @@
-"""An account that events can be posted to, and how the systems' accounts are found."""
+"""An account that events are posted to: what all providers share."""
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
+import msgspec
 import requests
+from airbyte_cdk.sources.declarative.models.declarative_component_schema import CustomRequester
+from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import ModelToComponentFactory
+from airbyte_cdk.sources.streams.http.error_handlers import JsonErrorMessageParser
+from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets, filter_secrets
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from requests.auth import AuthBase
 
-from integration_tests.seed.plan import InvalidPlan, Plan, SeedEvent
+from integration_tests.seed.events import SEED_KEY, Event, SeedFailed, Settings
+from source_events import providers
+from source_events.connection import Session, connection_of
+from source_events.decoder import AnswerDecoder, AnswerRefused, raise_refusal
+from source_events.requester import CONNECT_TIMEOUT, READ_TIMEOUT
+from source_events.source import EventsDeclarativeSource
 
-TIMEOUT = 30
-
-
-class Refused(Exception):
-    """The API does not take an event; the message says what it answered and what to mend."""
+Json = dict[str, Any]
 
 
 class Account(ABC):
-    """One system's account. `stream` is where its events are read back, `remedies` says what to do by status."""
+    """One account of a provider, with the connector's own authentication and connections.
 
-    stream: str
-    remedies: Mapping[int, str]
+    `config` is the connector's completed configuration. A provider's class says how an event is posted, and how a
+    record of the connector shows it.
+    """
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.provider: Mapping[str, Any] = plan.config["provider"]
+    settings_form: ClassVar[type[Settings]] = Settings
+    optional_fields: ClassVar[frozenset[str]] = frozenset()
+    """What an event may have here beyond key, type, contact and content."""
+    needs_contact: ClassVar[bool] = True
+    looks_first: ClassVar[bool] = True
+    """Whether `listed` tells what is there already; if not, the API itself refuses to create an event twice."""
+    advice: ClassVar[Mapping[int, str]] = {}
+    """What to mend when a request that creates is answered with this status."""
+    streams_of_parts: ClassVar[frozenset[str]] = frozenset()
+    """Streams whose records are parts of events."""
+
+    def __init__(self, config: Json, settings: Settings) -> None:
+        self.config = config
+        self.settings = settings
+        self.provider: Json = config["provider"]
+        self._session = Session(connection_of(config))
+        self._reader = authenticator(config)
 
     @abstractmethod
-    def post(self, event: SeedEvent) -> bool:
-        """Post an event; false if the API says that it has it already.
+    def post(self, event: Event) -> bool:
+        """Create the event; false if the API says that it is there already.
 
-        :raises Refused: if the API does not take it
+        :raises SeedFailed: if the API refuses it or does not answer
         """
+
+    def listed(self, events: Sequence[Event]) -> Iterable[Json]:
+        """What the account has that may be these events.
+
+        :raises SeedFailed: if the API refuses to tell
+        """
+        return ()
+
+    def find(self, events: Sequence[Event]) -> set[str]:
+        """The keys of those events that the account has; empty if the API itself refuses to create one twice."""
+        wanted = {event.key for event in events} if self.looks_first else set()
+        return wanted and {key for key in map(self._key_of, self.listed(events)) if key in wanted}
+
+    def check_event(self, event: Event) -> None:
+        """
+        :raises SeedFailed: if the event lacks something, or has something that the API does not know
+        """
+        if not event.type:
+            raise SeedFailed(f"Event {event.key!r} has no type: give it a `type`, or set `seed.event_types`.")
+        if self.needs_contact and not event.contact_id:
+            raise SeedFailed(f"Event {event.key!r} has no contact: give it a `contact_id`, or set `seed.contact_ids`.")
+        for name in ("created_by", "created_at", "property_records"):
+            if getattr(event, name) is not None and name not in self.optional_fields:
+                raise SeedFailed(f"Event {event.key!r} has `{name}`, which this system's events do not have.")
+
+    # --- records
 
     @abstractmethod
-    def key_of(self, record: Mapping[str, Any]) -> str | None:
-        """The key of a record that was seeded."""
+    def content_of(self, record: Json) -> Any:
+        """What the record shows of the content that was posted, with the key in it."""
 
-    @abstractmethod
-    def content_of(self, record: Mapping[str, Any]) -> Any:
-        """What has become of the content, for comparison with that of the event."""
+    def _key_of(self, record: Json) -> str | None:
+        """The key of the seeded event that this is, if it is one."""
+        content = self.content_of(record)
+        key = content.get(SEED_KEY) if isinstance(content, Mapping) else None
+        return key if isinstance(key, str) else None
 
-    def send(self, path: str, body: Any, headers: Mapping[str, str]) -> requests.Response:
-        """
-        :raises Refused: if the API cannot be reached
-        """
+    def is_record_of(self, event: Event, record: Json) -> bool:
+        return self._key_of(record) == event.key
+
+    def differences(self, event: Event, record: Json) -> list[str]:
+        """The names of the fields in which the record is not what was posted."""
+        expected = {"type": event.type, **({"contactId": event.contact_id} if event.contact_id else {})}
+        wrong = [name for name, value in expected.items() if record.get(name) != value]
+        return wrong + (["content"] if self.content_of(record) != event.marked_content else [])
+
+    def problems(self, event: Event, records: Mapping[str, Sequence[Json]]) -> list[str]:
+        """What is wrong with what the connector has read of the event; `records` are those of each event stream."""
+        found = []
+        for stream, rows in records.items():
+            if stream in self.streams_of_parts or (stream == "contact_events" and not event.contact_id):
+                continue
+            matching = [row for row in rows if self.is_record_of(event, row)]
+            if len(matching) != 1:
+                found.append(f"{stream}: {'not read' if not matching else f'read {len(matching)} times'}")
+            elif self.differences(event, matching[0]):
+                found.append(f"{stream}: differs in {', '.join(self.differences(event, matching[0]))}")
+        return found
+
+    # --- requests
+
+    def rows(
+        self, url: str, parameters: Mapping[str, str | int], decoder: AnswerDecoder, advice: Mapping[int, str]
+    ) -> list[Json]:
+        """The rows of a page; `advice` says what to mend for the status of an answer without any."""
+        response = self._succeeding(self._send("GET", url, self._reader, params=parameters), advice)
         try:
-            return requests.post(
-                self.provider["api_url"] + path, json=body, headers=headers, timeout=TIMEOUT, allow_redirects=False
+            return [msgspec.json.decode(row) for row in decoder.answer(response).rows]
+        except AnswerRefused as refused:
+            raise SeedFailed(f"The API refused to list the events: {refused}.") from None
+        except msgspec.DecodeError:
+            raise _unreadable(response) from None
+
+    def create(self, url: str, body: Json, auth: AuthBase | None = None) -> requests.Response:
+        """Post once, whatever the answer is: to post again could create the event twice."""
+        return self._send("POST", url, auth or self._reader, json=body)
+
+    def check_accepted(self, response: requests.Response) -> None:
+        """
+        :raises SeedFailed: if the answer to a request that creates does not say that the event was accepted
+        """
+        answer = self._succeeding(response, self.advice)
+        try:
+            content = msgspec.json.decode(answer.content) if answer.content.strip() else {}
+            raise_refusal(content)
+            if isinstance(content, dict) and content.get("status") == "error":
+                raise AnswerRefused(str(content.get("message") or "status error"))
+        except AnswerRefused as refused:
+            raise SeedFailed(f"The API refused the event: {refused}.") from None
+        except msgspec.DecodeError:
+            raise _unreadable(response) from None
+
+    def words(self, response: requests.Response) -> str:
+        """The API's own explanation."""
+        return JsonErrorMessageParser().parse_response_error_message(response) or ""
+
+    def _send(self, method: str, url: str, auth: AuthBase, **content: Any) -> requests.Response:
+        try:
+            response = self._session.request(
+                method, url, auth=auth, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), allow_redirects=False, **content
             )
+        except AirbyteTracedException as error:
+            raise SeedFailed(error.message or "The login failed.") from None
         except requests.RequestException as error:
-            raise Refused(f"The API cannot be reached ({type(error).__name__}). Check `provider.api_url`.") from None
+            message = f"The API did not answer ({type(error).__name__}). Check `provider.api_url`."
+            if method == "POST":
+                message += " Whether it took the event is unknown: wait a minute, then run again."
+            raise SeedFailed(message) from None
+        # An answer may quote what was sent, and the hourly password is in no list of secrets.
+        for value in response.request.headers.get("Authorization", "").split()[1:]:
+            add_to_secrets(value)
+        return response
 
-    def refusal(self, response: requests.Response) -> Refused:
-        words = " ".join(response.text.split())[:300]
-        remedy = self.remedies.get(response.status_code, "Try again later.")
-        return Refused(f"The API answered {response.status_code} {response.reason}: {words} {remedy}")
+    def _succeeding(self, response: requests.Response, advice: Mapping[int, str]) -> requests.Response:
+        status = response.status_code
+        if 200 <= status < 300:
+            return response
+        # Masked before it is cut: the half of a secret is in no list.
+        words = filter_secrets(" ".join(self.words(response).split()))[:300].rstrip(".")
+        meaning = advice.get(status) or COMMON_ADVICE.get(status) or _advice_for_class(status)
+        raise SeedFailed(f"The API answered {status} {response.reason}{f': {words}' if words else ''}. {meaning}")
 
 
-def account_of(plan: Plan) -> Account:
-    """
-    :raises InvalidPlan: if the system has no call that creates events
-    """
-    name = plan.config["provider"]["provider_type"]
-    module = f"integration_tests.seed.providers.{name}"
-    if find_spec(module) is None:
-        raise InvalidPlan(f"No call that creates events is known of {name}: seed its events by using it.")
-    account: Account = import_module(module).create(plan)
-    return account
+COMMON_ADVICE = {
+    404: "Check `provider.api_url`.",
+    429: "It limits the number of requests: set `requests_per_minute`, and run again later.",
+}
+
+
+def _unreadable(response: requests.Response) -> SeedFailed:
+    form = response.headers.get("Content-Type", "").partition(";")[0] or "no type"
+    return SeedFailed(
+        f"The API answered {response.status_code} with something else than the expected JSON ({form}). "
+        "Check `provider.api_url`: this may be the address of a web site, or of a login page."
+    )
+
+
+def _advice_for_class(status: int) -> str:
+    if status >= 500:
+        return "Wait a minute, then run again."
+    if 300 <= status < 400:
+        return "Set `provider.api_url` to the address that answers itself."
+    return "Check the event in the events file."
+
+
+def authenticator(config: Json) -> AuthBase:
+    """The connector's authentication, as the provider's manifest has it."""
+    manifest = providers.manifest(config["provider"]["provider_type"])
+    source = EventsDeclarativeSource(catalog=None, config=config, state=None, source_config=manifest)
+    definition = {
+        **source.resolved_manifest["definitions"]["requester"],
+        "name": "seed",
+        "url": config["provider"]["api_url"],
+    }
+    requester = ModelToComponentFactory().create_component(CustomRequester, definition, config)
+    found: AuthBase = requester.get_authenticator()
+    return found
+
+
+def decoded_text(value: Any) -> Any:
+    """What a JSON text says; anything else as it is."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value

@@ -1,64 +1,65 @@
-"""Has the connector read the account, as a process, and compares what it brings with what was posted."""
+"""Reads the posted events back with the connector, as a process, the way a platform runs it."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from integration_tests.connector import catalog, run
-from integration_tests.seed.account import Account
-from integration_tests.seed.plan import SeedEvent
-
-READ_TIMEOUT = 3600
+from integration_tests.connector import Output, catalog, run
+from integration_tests.seed.account import Account, Json
+from integration_tests.seed.events import Event, SeedFailed, contacts_of
 
 
-class ReadFailed(Exception):
-    """The connector could not read the account; the message is its own."""
+@dataclass(frozen=True)
+class Result:
+    """What one read has shown: the streams that were read, and what is wrong with which event, by its key."""
+
+    streams: Sequence[str]
+    problems: Mapping[str, Sequence[str]]
+
+    @property
+    def waits(self) -> bool:
+        """Whether something has not been read that may only be late."""
+        return any("not read" in problem for problems in self.problems.values() for problem in problems)
 
 
-def seeded(account: Account) -> dict[str, list[Mapping[str, Any]]]:
-    """The records of the planned events that the connector finds, by their keys; a record that comes twice is one.
+def read_back(account: Account, config: Json, events: Sequence[Event], timeout: float) -> Result:
+    """Read all event streams incrementally, once.
 
-    :raises ReadFailed: if the connector fails
+    It is the user's configuration that is proven, save for what would keep the events from being read: an end of the
+    time range, and a choice of types or of other contacts.
+
+    :raises SeedFailed: in the connector's own words if it fails, or if it takes longer than `timeout` seconds
     """
-    config = dict(account.plan.connection)
-    contacts = sorted({event.contact for event in account.plan.events if event.contact})
-    if contacts and account.stream == "contact_events":
-        config["contact_ids"] = contacts
-    output = run("read", READ_TIMEOUT, config=config, catalog=catalog(account.stream), state=[])
-    if output.status:
-        raise ReadFailed("; ".join(error["message"] for error in output.errors) or "The connector failed.")
-    records = {record["id"]: record for record in output.records(account.stream)}
-    keys = {event.key for event in account.plan.events}
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for record in records.values():
-        key = account.key_of(record)
-        if key in keys and key is not None:
-            found.setdefault(key, []).append(record)
-    return found
+    settings = {name: value for name, value in config.items() if name not in ("end_date", "event_types")}
+    contacts = contacts_of(events)
+    if contacts:
+        settings["contact_ids"] = contacts
+    streams = list(_event_streams(_run("discover", timeout, config=settings)))
+    output = _run("read", timeout, config=settings, catalog=catalog(*streams))
+    records = {stream: output.records(stream) for stream in streams}
+    found = {event.key: account.problems(event, records) for event in events}
+    return Result(streams, {key: problems for key, problems in found.items() if problems})
 
 
-def wait_for(account: Account, patience: float) -> dict[str, list[Mapping[str, Any]]]:
-    """What `seeded` finds as soon as nothing is missing, or when `patience` seconds are over."""
-    deadline, pause = time.monotonic() + patience, 1.0
-    while True:
-        found = seeded(account)
-        if len(found) == len(account.plan.events) or time.monotonic() + pause > deadline:
-            return found
-        time.sleep(pause)
-        pause = min(pause * 2, 30.0)
+def _event_streams(output: Output) -> Iterator[str]:
+    """Those with a cursor: everything else is a list of what events refer to."""
+    for message in output.messages:
+        for stream in message.get("catalog", {}).get("streams", ()):
+            if "incremental" in stream["supported_sync_modes"]:
+                yield stream["name"]
 
 
-def problems(account: Account, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
-    """What is wrong with what was read back; empty if every event came once, and as it was posted."""
-    return [problem for event in account.plan.events for problem in _of(event, found.get(event.key, []), account)]
-
-
-def _of(event: SeedEvent, records: Sequence[Mapping[str, Any]], account: Account) -> list[str]:
-    if len(records) != 1:
-        return [f"{event.key}: {len(records)} records instead of one"]
-    [record] = records
-    expected = {"contact": event.contact, "type": event.type, "content": event.content}
-    read = {"contact": record["contactId"], "type": record["type"], "content": account.content_of(record)}
-    return [f"{event.key}: its {name} is another one" for name in expected if read[name] != expected[name]]
+def _run(command: str, timeout: float, **files: Json) -> Output:
+    try:
+        output = run(command, timeout, **files)
+    except subprocess.TimeoutExpired:
+        raise SeedFailed(
+            f"The connector's {command} took longer than {timeout:.0f} seconds. Set a later `start_date`, or a longer "
+            "--timeout."
+        ) from None
+    if output.status != 0:
+        said = " ".join(error["message"] for error in output.errors) or "it gave no reason"
+        raise SeedFailed(f"The connector's {command} failed: {said}")
+    return output

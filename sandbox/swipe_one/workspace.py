@@ -55,7 +55,9 @@ class Workspace:
         return self._listings[sort, text]
 
     def contact_with_email(self, email: object) -> str | None:
-        return next((contact["_id"] for contact in self.existing_contacts() if contact.get("email") == email), None)
+        """The contact with this address; contacts without one are not found by its absence."""
+        contacts = self.existing_contacts() if email else ()
+        return next((contact["_id"] for contact in contacts if contact.get("email") == email), None)
 
     def events_of(self, contact: str) -> Sequence[Event]:
         """The events that can be read by now, newest first."""

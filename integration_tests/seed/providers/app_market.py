@@ -1,48 +1,71 @@
-"""App Market: `postEvent` is documented with a type and a content; that it takes a contact is an assumption."""
+"""App Market: `POST /events/post` with an `event_type` and a `content`; no more is documented."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
-from integration_tests.seed.account import Account
-from integration_tests.seed.plan import Plan, SeedEvent
-from source_events.providers.app_market.components import InstanceAuthenticator
+from integration_tests.seed import account
+from integration_tests.seed.account import Json
+from integration_tests.seed.events import Event, SeedFailed, Settings
+from source_events.providers.app_market.components import PAGE_SIZE, EventDecoder
 
-KEY = "seed_key"
+DAY = 86_400
+CREDENTIALS = (
+    "Check `provider.api_secret` (the API secret, not the render secret), `provider.instance_id`, "
+    "`provider.instance_claim`, and this machine's clock."
+)
+READ_ADVICE = {401: CREDENTIALS, 403: CREDENTIALS, 404: "Check `provider.api_url` and `provider.events_path`."}
 
 
-def create(plan: Plan) -> Account:
-    return Instance(plan)
+class AppMarketSettings(Settings):
+    """`events_path` is where events are posted, behind the API address."""
+
+    events_path: str = "/events/post"
 
 
-class Instance(Account):
-    stream = "org_events"
-    remedies = {  # noqa: RUF012
-        400: "Check the event's `type`, `contact` and `content`.",
-        401: "Check `provider.api_secret`, `provider.instance_id` and `provider.instance_claim`.",
-        403: "Check `provider.api_secret`, `provider.instance_id` and `provider.instance_claim`.",
-        404: "Check `provider.api_url` and `provider.events_path`, in whose place `/events/post` is posted to.",
+class Account(account.Account):
+    settings: AppMarketSettings
+    settings_form = AppMarketSettings
+    needs_contact = False
+    advice: ClassVar[Mapping[int, str]] = {
+        400: "Check the type (`seed.event_types`). If the API takes no contact, leave out `seed.contact_ids` and every "
+        "`contact_id`: that an event may name one is not documented.",
+        401: CREDENTIALS,
+        403: CREDENTIALS,
+        404: "Check `provider.api_url` and `seed.events_path`.",
     }
 
-    def __init__(self, plan: Plan) -> None:
-        super().__init__(plan)
-        self._authenticator = InstanceAuthenticator(plan.config, {})
-
-    def post(self, event: SeedEvent) -> bool:
-        body: dict[str, Any] = {"event_type": event.type, "content": {**event.content, KEY: event.key}}
-        if event.contact is not None:
-            body["contact_id"] = event.contact
-        folder = self.provider["events_path"].rpartition("/")[0]
-        response = self.send(f"{folder}/post", body, {"instance-jwt": self._authenticator.token})
-        if not response.ok:
-            raise self.refusal(response)
+    def post(self, event: Event) -> bool:
+        body: Json = {"event_type": event.type, "content": event.marked_content}
+        if event.contact_id:
+            body["contact_id"] = event.contact_id
+        self.check_accepted(self.create(self.provider["api_url"] + self.settings.events_path, body))
         return True
 
-    def key_of(self, record: Mapping[str, Any]) -> str | None:
-        content = record.get("content")
-        key: str | None = content.get(KEY) if isinstance(content, Mapping) else None
-        return key
+    def listed(self, events: Sequence[Event]) -> Iterator[Json]:
+        """All events of their types, whenever they were created."""
+        types = sorted({event.type for event in events})
+        unit = 1000 if self.provider["timestamp_unit"] == "milliseconds" else 1
+        selection: dict[str, str | int] = {
+            "since": 0,
+            "until": (int(time.time()) + DAY) * unit,
+            "contactId": "",
+            "scope": self.provider["scope"],
+            # A type with a comma in its name cannot be asked for.
+            "eventTypes": "" if any("," in name for name in types) else ",".join(types),
+            "limit": PAGE_SIZE,
+        }
+        url, decoder = self.provider["api_url"] + self.provider["events_path"], EventDecoder(self.config)
+        offset, before = 0, None
+        while rows := self.rows(url, {**selection, "offset": offset}, decoder, READ_ADVICE):
+            if rows == before:
+                if len(rows) < PAGE_SIZE:
+                    return
+                raise SeedFailed("The API ignores `offset`, so that what is there already cannot be told.")
+            yield from rows
+            offset, before = offset + len(rows), rows
 
-    def content_of(self, record: Mapping[str, Any]) -> Any:
-        return {name: value for name, value in record["content"].items() if name != KEY}
+    def content_of(self, record: Json) -> Any:
+        return record.get("content") or record.get("properties")

@@ -1,44 +1,73 @@
-"""Swipe One: an event is accepted with 202 and can be read some time later. Its type must be defined before."""
+"""Swipe One: `POST /workspaces/{workspaceId}/events`, which accepts an event now and shows it later."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
+from typing import Any, ClassVar
+from urllib.parse import quote
 
-from integration_tests.seed.account import Account
-from integration_tests.seed.plan import Plan, SeedEvent
+from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 
-KEY = "seed_key"
+from integration_tests.seed import account
+from integration_tests.seed.account import Json, authenticator
+from integration_tests.seed.events import Event, Settings, contacts_of
+from source_events.providers.swipe_one.components import EventDecoder
+
+READ_ADVICE = {
+    401: "Check `provider.api_key`.",
+    403: "Check that `provider.api_key` belongs to the workspace of `provider.workspace_id`.",
+    404: "Check `seed.contact_ids`, or the event's `contact_id`: Swipe One does not know the contact.",
+}
 
 
-def create(plan: Plan) -> Account:
-    return Workspace(plan)
+class SwipeOneSettings(Settings):
+    """`api_key` is the key that may write, where it is not the one that reads."""
+
+    api_key: str | None = None
 
 
-class Workspace(Account):
-    stream = "contact_events"
-    remedies = {  # noqa: RUF012
-        400: "Check the event's `contact`, and that its `type` is defined in the workspace.",
-        401: "Check `write_key`, or `provider.api_key` if there is none.",
-        403: "The key must belong to the workspace `provider.workspace_id` and be allowed to write.",
-        404: "Check `provider.workspace_id`.",
+class Account(account.Account):
+    settings_form = SwipeOneSettings
+    optional_fields = frozenset({"created_by"})
+    advice: ClassVar[Mapping[int, str]] = {
+        400: "Check that the type is defined in the workspace (`seed.event_types`), that the contact exists "
+        "(`seed.contact_ids`), and that the content fits the definition of the type.",
+        401: "Check the key that writes: `seed.api_key`, or else `provider.api_key`.",
+        403: "The key that writes (`seed.api_key`, or else `provider.api_key`) must belong to the workspace of "
+        "`provider.workspace_id` and be allowed to write.",
+        404: "Check `provider.workspace_id`, and `provider.api_url` if you changed it.",
     }
 
-    def post(self, event: SeedEvent) -> bool:
-        body = {
-            "contact": {"id": event.contact},
-            "type": event.type,
-            "properties": {**event.content, KEY: event.key},
-        }
-        headers = {"x-api-key": self.plan.write_key or self.provider["api_key"]}
-        response = self.send(f"/workspaces/{self.provider['workspace_id']}/events", body, headers)
-        if response.status_code != 202:
-            raise self.refusal(response)
+    def __init__(self, config: Json, settings: SwipeOneSettings) -> None:
+        super().__init__(config, settings)
+        key = settings.api_key or self.provider["api_key"]
+        add_to_secrets(key)
+        self._writer = authenticator({**config, "provider": {**self.provider, "api_key": key}})
+
+    def post(self, event: Event) -> bool:
+        body: Json = {"contact": {"id": event.contact_id}, "type": event.type, "properties": event.marked_content}
+        if event.created_by is not None:
+            body["createdBy"] = event.created_by
+        url = f"{self.provider['api_url']}/workspaces/{self.provider['workspace_id']}/events"
+        self.check_accepted(self.create(url, body, self._writer))
         return True
 
-    def key_of(self, record: Mapping[str, Any]) -> str | None:
-        key: str | None = (record.get("properties") or {}).get(KEY)
-        return key
+    def listed(self, events: Sequence[Event]) -> Iterator[Json]:
+        for contact in contacts_of(events):
+            yield from self._events(contact)
 
-    def content_of(self, record: Mapping[str, Any]) -> Any:
-        return {name: value for name, value in record["properties"].items() if name != KEY}
+    def _events(self, contact: str) -> Iterator[Json]:
+        """All events of a contact, newest first: the API cannot filter them."""
+        url = f"{self.provider['api_url']}/contacts/{quote(contact, safe='')}/events"
+        decoder, before = EventDecoder(self.config), None
+        for page in count(1):
+            rows = self.rows(url, {"page": page, "limit": 100}, decoder, READ_ADVICE)
+            # A server may answer the last page for every number beyond it.
+            if not rows or rows == before:
+                return
+            yield from rows
+            before = rows
+
+    def content_of(self, record: Json) -> Any:
+        return record.get("properties")
