@@ -351,7 +351,7 @@ def test_nothing_is_lost_or_repeated_by_a_passing_fault(generated: Sandbox, cont
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ({"events": [], "errors": []}, ["events: list", "errors: list"]),
+        ({"items": [], "errors": []}, ["items: list", "errors: list"]),
         ({"events": {"secret-name": 1}}, ["events: dict"]),
         ("secret-name", ["str"]),
     ],

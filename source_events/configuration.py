@@ -20,6 +20,8 @@ from source_events.connection import Connection
 from source_events.specification import specification
 
 LONGEST_DURATION = timedelta(days=36_500)
+FIRST_YEAR, LAST_YEAR = 1000, 9000
+"""Further than the longest duration from the first and the last time that can be represented."""
 LOOPBACK_HOSTS = frozenset({"localhost", "host.docker.internal"})
 MAX_ATTEMPTS, ATTEMPTS_OF_A_CHECK = 8, 2
 
@@ -45,13 +47,15 @@ def complete(config: Mapping[str, Any], *, check: bool = False) -> dict[str, Any
     """The configuration with its defaults, and with what the components of one command share.
 
     `end_date` is the moment of the call unless it is set, so that all slices of a sync end together. A check asks for
-    a single row and gives up early.
+    a single row and gives up early. Fields that begin with `_` are a platform's own, and left out: the CDK would take
+    some of them for code to run.
 
     :raises InvalidConfiguration: see `validate`
     """
     validate(config)
     schema = _schema()
-    completed = _with_defaults(config, schema)
+    own = {name: value for name, value in config.items() if not name.startswith("_")}
+    completed = _with_defaults(own, schema)
     completed["provider"] = _with_defaults(config["provider"], _branch(schema, config["provider"]["provider_type"]))
     completed["provider"]["api_url"] = completed["provider"]["api_url"].rstrip("/")
     now = datetime.now(timezone.utc).replace(tzinfo=None)
@@ -237,6 +241,9 @@ def _time_problems(config: Mapping[str, Any]) -> Iterator[str]:
                 moments[name] = _moment(config[name])
             except ValueError:
                 yield f"`{name}` is not a date and time that exists."
+                continue
+            if not FIRST_YEAR <= moments[name].year <= LAST_YEAR:
+                yield f"`{name}` must be in the years {FIRST_YEAR} to {LAST_YEAR}."
     if "start_date" in moments:
         if "end_date" in moments and moments["start_date"] > moments["end_date"]:
             yield "`start_date` must not be after `end_date`."

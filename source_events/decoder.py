@@ -30,10 +30,35 @@ def raise_refusal(answer: Any) -> None:
     """
     if not isinstance(answer, Mapping):
         return
-    if str(answer.get("status")).upper() in ("KO", "FAIL"):
-        raise AnswerRefused(str(answer.get("message") or f"status {answer['status']}"))
+    raise_refusing_status(answer.get("status"), answer.get("message"))
     if answer.get("error"):
         raise AnswerRefused(words_of(answer["error"]))
+
+
+def raise_refusing_status(status: Any, message: Any) -> None:
+    """
+    :raises AnswerRefused: if the status of an answer, whatever else the answer has, says that the request failed
+    """
+    if isinstance(status, str) and status.upper() in REFUSING_STATUSES:
+        raise AnswerRefused(str(message or f"status {status}"))
+
+
+REFUSING_STATUSES = frozenset(("KO", "FAIL", "ERROR"))
+
+
+def rows_of(rows: list[Raw] | None, announced: int | None) -> list[Raw]:
+    """The rows; none where the API writes null for an empty list.
+
+    :raises msgspec.ValidationError: if it announces rows at the same time
+    """
+    if rows is None and announced:
+        raise msgspec.ValidationError(f"the list of rows is null, but {announced} are announced")
+    return rows or []
+
+
+def token_of(value: str | int | None) -> str | None:
+    """The token that leads to the next page. That there is none may also be said by an empty text or by `false`."""
+    return str(value) if value and value is not True else None
 
 
 def words_of(error: Any) -> str:

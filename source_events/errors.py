@@ -36,6 +36,8 @@ PASSING_STATUSES = frozenset((408, 425, 429))
 LOST_BY_GATEWAYS = frozenset((502, 504))
 """Answers of a gateway that has not got the one of the API, which may have worked on the request all the same."""
 
+REFUSED = ErrorResolution(ResponseAction.FAIL, FailureType.system_error, "The API refused the request.")
+
 LONGEST_WAIT = 300.0
 """Seconds that one request may take with all its attempts and waits."""
 
@@ -82,12 +84,13 @@ class AnswerErrorHandler(DefaultErrorHandler):
         if self._scroll_expired(response):
             message = f"The scroll has expired ({_status(response)})"
             return ErrorResolution(ResponseAction.SPLIT_REQUEST_WINDOW, FailureType.transient_error, message)
-        resolution = super().interpret_response(response)
-        # The CDK would try a status that it does not know again.
-        if resolution.response_action in (ResponseAction.FAIL, ResponseAction.RETRY):
-            explained = resolution.error_message or "The API refused the request."
+        matches = (response_filter.matches(response) for response_filter in self.response_filters or ())
+        # The CDK would try a status that no filter knows again, and quote the address and the body.
+        resolution = next(filter(None, matches), REFUSED)
+        if resolution.response_action is ResponseAction.FAIL:
             raise self._failure(
-                f"{explained} (The API answered {_status(response)}{_explanation(response)}.)", resolution.failure_type
+                f"{resolution.error_message} (The API answered {_status(response)}{_explanation(response)}.)",
+                resolution.failure_type,
             )
         return resolution
 

@@ -84,7 +84,10 @@ LONGEST_STOP = 0.8
 
 
 def end_on_request(writer: LineWriter) -> None:
-    """End at once on SIGTERM, also as the first process of a container, which has no default for it."""
+    """End at once on SIGTERM, also as the first process of a container, which has no default for it, and on SIGINT.
+
+    The default for the latter would wait for the requests that are under way.
+    """
 
     def end(signal_number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + signal_number))
@@ -92,3 +95,4 @@ def end_on_request(writer: LineWriter) -> None:
         writer.stop(128 + signal_number)
 
     signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)

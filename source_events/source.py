@@ -227,6 +227,28 @@ def account(totals: StreamTotals, *, complete: bool) -> str:
 DIFFERS = "; announced is not what came, and all that came was read"
 
 
+def ends_last(messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
+    """The messages with a stream's end behind its last state: the CDK queues that state, and tells the end at once."""
+    ends: dict[str, AirbyteMessage] = {}
+    try:
+        for message in messages:
+            status = message.trace.stream_status if message.trace else None
+            if status and status.status in ENDS:
+                ends[status.stream_descriptor.name] = message
+                continue
+            yield message
+            stream = message.state.stream.stream_descriptor.name if message.state and message.state.stream else ""
+            if stream in ends:
+                yield ends.pop(stream)
+    except AirbyteTracedException:
+        yield from ends.values()
+        raise
+    yield from ends.values()
+
+
+ENDS = (AirbyteStreamStatus.COMPLETE, AirbyteStreamStatus.INCOMPLETE)
+
+
 class ReadFailed(AirbyteTracedException):
     """At least one stream failed; its own error has been reported in the messages before."""
 
@@ -248,7 +270,7 @@ class Report:
 
     def follow(self, messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
         try:
-            for message in messages:
+            for message in ends_last(messages):
                 yield from (estimate(*told) for told in self._totals.estimates())
                 if message.type is Type.TRACE and message.trace is not None:
                     if self._is_repeated(message.trace):
@@ -286,7 +308,7 @@ class Report:
 
     def _conclude(self, trace: AirbyteTraceMessage) -> None:
         status = trace.stream_status
-        if status and status.status in (AirbyteStreamStatus.COMPLETE, AirbyteStreamStatus.INCOMPLETE):
+        if status and status.status in ENDS:
             name = status.stream_descriptor.name
             complete = status.status is AirbyteStreamStatus.COMPLETE
             self._logger.info(

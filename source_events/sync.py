@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -35,29 +36,37 @@ def read_document(what: str, path: str, read: Callable[[str], Document]) -> Docu
     except OSError as error:
         raise InvalidSync(f"The {what} file {path} cannot be read: {error.strerror}.") from None
     except Exception as error:
-        problem = _not_json(Path(path).read_bytes()) or _on_one_line(error)
+        content = Path(path).read_bytes()
+        problem = _not_json(content) or _no_state_of_a_stream(content) or _on_one_line(error)
         raise InvalidSync(f"The {what} file {path} is not valid: {problem}.") from None
 
 
 def check_catalog(catalog: ConfiguredAirbyteCatalog, names: Collection[str]) -> None:
     """
-    :raises InvalidSync: if the catalogue selects no stream, or one that the system does not have
+    :raises InvalidSync: if the catalogue selects no stream, one that the system does not have, or one twice
     """
     selected = [configured.stream.name for configured in catalog.streams]
+    twice = [name for name, number in Counter(selected).items() if number > 1]
     if not selected:
         raise InvalidSync("The catalogue selects no stream.")
     unknown = [name for name in selected if name not in names]
     if unknown:
         raise InvalidSync(f"The catalogue selects `{unknown[0]}`, but the streams are: {', '.join(sorted(names))}.")
+    if twice:
+        raise InvalidSync(f"The catalogue selects `{twice[0]}` more than once.")
 
 
 def readable_state(state: list[AirbyteStateMessage] | None) -> list[AirbyteStateMessage]:
     """The state with its times in the notation that the cursors write; a stream without a cursor has none to check.
 
-    :raises InvalidSync: if a stream's cursor is not a time
+    :raises InvalidSync: if a stream's cursor is not a time, or the state is not one of streams
     """
     messages = deepcopy(state or [])
     for message in messages:
+        if message.stream is None and (message.global_ is not None or message.data):
+            raise InvalidSync(
+                "The state is not valid: it has an entry that is not of the type STREAM. Reset the connection."
+            )
         if message.type is not AirbyteStateType.STREAM or message.stream is None or message.stream.stream_state is None:
             continue
         name, blob = message.stream.stream_descriptor.name, vars(message.stream.stream_state)
@@ -106,6 +115,18 @@ def _not_json(content: bytes) -> str | None:
         if text.lstrip()[0] not in "{[" and _is_yaml(text):
             return "it is YAML, but must be JSON"
         return f"{_position(text, error.pos)}: {error.msg}"
+    return None
+
+
+def _no_state_of_a_stream(content: bytes) -> str | None:
+    """Which stream of a list of states has one that is no object; nothing, if it is something else that is wrong."""
+    document = json.loads(content)
+    for entry in document if isinstance(document, list) else ():
+        stream = entry.get("stream") if isinstance(entry, dict) else None
+        if isinstance(stream, dict) and not isinstance(stream.get("stream_state"), (dict, type(None))):
+            descriptor = stream.get("stream_descriptor")
+            name = descriptor.get("name") if isinstance(descriptor, dict) else None
+            return f"the state of `{name}` must be an object"
     return None
 
 

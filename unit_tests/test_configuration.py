@@ -84,6 +84,8 @@ MISTAKES = [
     ("start_date", "2023-02-29T00:00:00Z", "`start_date` is not a date and time that exists"),
     ("start_date", "2024-01-01T24:00:00Z", "`start_date` is not a date and time that exists"),
     ("start_date", "0000-01-01T00:00:00Z", "`start_date` is not a date and time that exists"),
+    ("start_date", "0999-12-31T23:59:59Z", "`start_date` must be in the years 1000 to 9000"),
+    ("end_date", "9999-12-31T23:59:59Z", "`end_date` must be in the years 1000 to 9000"),
     ("start_date", "2024-01-02T00:00:00Z", "`start_date` must not be after `end_date`"),
     ("end_date", "2024-13-01T00:00:00Z", "`end_date` is not a date and time that exists"),
     ("end_date", "2023-12-31T23:59:59Z", "`start_date` must not be after `end_date`"),
@@ -366,6 +368,10 @@ class TestCompletion:
 
     def test_each_command_has_connections_of_its_own(self):
         assert complete(configuration())["connection"] is not complete(configuration())["connection"]
+
+    def test_a_platforms_own_fields_are_left_out_because_some_are_code_to_run(self):
+        injected = {"__injected_declarative_manifest": {}, "__injected_components_py": "raise SystemExit", "_limit": 3}
+        assert complete(configuration(**injected)).keys() == complete(configuration()).keys()
 
     def test_what_is_wrong_is_not_completed(self):
         with pytest.raises(InvalidConfiguration):

@@ -140,7 +140,8 @@ class TestEnd:
             LineWriter(Broken()).write("a line\n")
         assert ends == [1]
 
-    def test_a_process_that_is_asked_to_end_leaves_no_half_line(self):
+    @pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
+    def test_a_process_that_is_asked_to_end_leaves_no_half_line(self, asked):
         code = (
             "import sys; from source_events.output import LineWriter, end_on_request;"
             "writer = LineWriter(open(1, 'wb', buffering=0, closefd=False)); end_on_request(writer);"
@@ -154,9 +155,9 @@ class TestEnd:
             reader.start()
             while sum(map(len, parts)) < 1_000_000:
                 time.sleep(0.01)
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(asked)
             reader.join(10)
             written = b"".join(parts)
-        assert process.returncode == 128 + signal.SIGTERM
+        assert process.returncode == 128 + asked
         assert set(map(len, written.splitlines())) == {100_000}
         assert written.endswith(b"\n")

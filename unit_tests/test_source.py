@@ -104,6 +104,22 @@ class TestRead:
         assert output.states
         assert [record["id"] for record in output.records("org_events")] == ["a", "b", "c"]
 
+    @pytest.mark.parametrize(
+        ("answer", "status"), [(responses.empty(), "COMPLETE"), (responses.error(409), "INCOMPLETE")]
+    )
+    def test_the_end_of_a_stream_stands_behind_its_last_state(self, network, answer, status):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, answer)
+        output = read("org_events")
+        told = [
+            message["trace"]["stream_status"]["status"] if message["type"] == "TRACE" else "STATE"
+            for message in output.messages
+            if message["type"] == "STATE" or message.get("trace", {}).get("type") == "STREAM_STATUS"
+        ]
+        assert told[0] == "STARTED"
+        assert told[-2:] == ["STATE", status]
+        assert told.count(status) == 1
+
     def test_one_error_is_reported_once_for_each_stream_it_stops(self, network):
         network.expect(LOGIN, responses.error(401))
         output = read("org_events", "contact_events", config=configuration(window_size="PT2H"))

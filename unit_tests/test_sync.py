@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from airbyte_cdk.models import FailureType
+from airbyte_cdk.models import AirbyteStateMessageSerializer, FailureType
 
 from source_events.source import SourceEvents
 from source_events.sync import InvalidSync, check_catalog, readable_state
@@ -40,6 +40,26 @@ class TestState:
         readable_state(given)
         assert vars(given[0].stream.stream_state) == {"createdAt": "2024-01-01T02:00:00+02:00"}
 
+    @pytest.mark.parametrize(
+        "entry",
+        [
+            {"type": "GLOBAL", "global": {"stream_states": []}},
+            {"type": "LEGACY", "data": {"org_events": {"createdAt": "2024-01-01T00:00:00Z"}}},
+        ],
+        ids=["global", "legacy"],
+    )
+    def test_a_state_that_is_not_one_of_streams_is_refused(self, entry):
+        with pytest.raises(InvalidSync, match="an entry that is not of the type STREAM"):
+            readable_state([AirbyteStateMessageSerializer.load(entry)])
+
+    def test_an_empty_state_of_the_old_form_is_an_empty_one(self):
+        assert readable_state([AirbyteStateMessageSerializer.load({"type": "LEGACY", "data": {}})])[0].stream is None
+
+    def test_a_state_of_a_stream_may_carry_the_old_form_beside_it(self):
+        [given] = stream_state("org_events", {"createdAt": "2024-01-01T00:00:00Z"})
+        given.data = {"org_events": {}}
+        assert readable_state([given]) == [given]
+
     def test_no_state_is_an_empty_one(self):
         assert readable_state(None) == readable_state([]) == []
 
@@ -72,6 +92,10 @@ class TestCatalog:
     def test_no_stream_at_all_is_an_error(self):
         with pytest.raises(InvalidSync, match="selects no stream"):
             check_catalog(catalog(), NAMES)
+
+    def test_a_stream_that_is_selected_twice_is_named(self):
+        with pytest.raises(InvalidSync, match="selects `org_events` more than once"):
+            check_catalog(catalog("org_events", "contact_events", "org_events"), NAMES)
 
     def test_an_unknown_stream_is_named_beside_those_that_there_are(self):
         with pytest.raises(InvalidSync) as caught:
@@ -161,6 +185,14 @@ class TestDocuments:
         path.write_text(json.dumps(content))
         with pytest.raises(InvalidSync, match="is not valid"):
             read_(str(path))
+
+    @pytest.mark.parametrize("state", ["2024-01-01T00:00:00Z", 5, ["2024-01-01T00:00:00Z"]], ids=repr)
+    def test_a_state_that_is_no_object_is_told_with_its_stream(self, tmp_path, state):
+        path = tmp_path / "state.json"
+        stream = {"stream_descriptor": {"name": "org_events"}, "stream_state": state}
+        path.write_text(json.dumps([{"type": "STREAM", "stream": stream}]))
+        with pytest.raises(InvalidSync, match="the state of `org_events` must be an object"):
+            SourceEvents.read_state(str(path))
 
     def test_a_file_of_the_right_form_is_read(self, tmp_path):
         path = tmp_path / "config.json"

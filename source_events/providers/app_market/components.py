@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 import jwt
@@ -30,7 +30,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from source_events.connection import connection_of, counts, stream_of
 from source_events.contacts import Contact, FeedContactRetriever, uncounted
-from source_events.decoder import AnswerDecoder, AnswerRefused
+from source_events.decoder import AnswerDecoder, AnswerRefused, raise_refusing_status, rows_of, words_of
 from source_events.extraction import EntityFilter, EventFilter
 from source_events.identity import synthetic_id
 from source_events.page import PAGE, Answer, Draft, Envelope, Event, Identity, Row, finish, page_of
@@ -87,16 +87,22 @@ class InstanceAuthenticator(DeclarativeAuthenticator):
 # --- answers
 
 Text = str | int | float | None
-ABSENT = Raw(b"")
+ABSENT, NULL = Raw(b""), Raw(b"null")
 
 _decode_rows = msgspec.json.Decoder(list[Raw]).decode
+_decode_list = msgspec.json.Decoder(list[Raw] | None).decode
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_any = msgspec.json.Decoder().decode
 _decode_number = msgspec.json.Decoder(int).decode
 
 
 class InstanceDecoder(AnswerDecoder):
-    """Takes a bare array, or an object with exactly one list, whatever the list's name and its siblings are."""
+    """Takes a bare array, or an object with one list in it or in an object within it.
+
+    Of several lists it is the one that is named as the rows are, `collection`; of one list the name does not matter.
+    """
+
+    collection: ClassVar[str]
 
     def decode_body(self, body: bytes) -> Answer:
         start = body.lstrip()[:1]
@@ -105,10 +111,27 @@ class InstanceDecoder(AnswerDecoder):
         if start != b"{":
             raise _unknown_form(type(_decode_any(body)).__name__)
         fields = _decode_object(body)
-        lists = [value for value in fields.values() if bytes(value)[:1] == b"["]
+        raise_refusing_status(*(_decode_any(fields.get(name, NULL)) for name in ("status", "message")))
+        within = [_decode_object(value) for value in fields.values() if _begins(value, b"{")]
+        named = [place for place in (fields, *within) if _begins(place.get(self.collection, ABSENT), b"[", b"n")]
+        lists = [(place, place[self.collection]) for place in named] or _lists(fields) or _lists(*within)
         if len(lists) != 1:
             raise _refusal(fields) or _unknown_form(_shape(fields))
-        return Answer(rows=_decode_rows(lists[0]), announced=_number(fields.get("total")))
+        [(place, rows)] = lists
+        announced = _number(place.get("total") or fields.get("total"))
+        try:
+            return Answer(rows=rows_of(_decode_list(rows), announced), announced=announced)
+        except msgspec.ValidationError:
+            raise _unknown_form(_shape(fields)) from None
+
+
+def _lists(*places: Mapping[str, Raw]) -> Sequence[tuple[Mapping[str, Raw], Raw]]:
+    """The lists in some objects, each with the object that has it."""
+    return [(place, value) for place in places for value in place.values() if _begins(value, b"[")]
+
+
+def _begins(value: Raw, *beginnings: bytes) -> bool:
+    return bytes(memoryview(value)[:1]) in beginnings
 
 
 def _number(raw: Raw | None) -> int | None:
@@ -120,9 +143,8 @@ def _number(raw: Raw | None) -> int | None:
 
 def _refusal(fields: Mapping[str, Raw]) -> AnswerRefused | None:
     """What the API says where it says in the body only that the request failed."""
-    said = {name: _decode_any(fields[name]) for name in ("status", "error", "message") if name in fields}
-    failed = str(said.get("status")).lower() in ("ko", "fail", "error") or isinstance(said.get("error"), str)
-    return AnswerRefused(said.get("message") or said.get("error") or f"status {said['status']}") if failed else None
+    error, message = (_decode_any(fields.get(name, NULL)) for name in ("error", "message"))
+    return AnswerRefused(str(message or words_of(error))) if error else None
 
 
 def _shape(fields: Mapping[str, Raw]) -> str:
@@ -157,10 +179,10 @@ class _Event(Struct):
     underscore_id: Text = msgspec.field(name="_id", default=None)
     event_type: Text = None
     type: Text | UnsetType = UNSET
-    created_on: Text = None
-    createdAt: Text | UnsetType = UNSET
-    created_at: Text = None
-    timestamp: Text = None
+    created_on: Any = None
+    createdAt: Any = UNSET
+    created_at: Any = None
+    timestamp: Any = None
     contact_id: Text = None
     contactId: Text | UnsetType = UNSET
     provider: Raw = ABSENT
@@ -175,9 +197,9 @@ class _Contact(Struct):
     contact_id: Text = None
     underscore_id: Text = msgspec.field(name="_id", default=None)
     email: Text = None
-    created_on: Text = None
-    createdAt: Text = None
-    created_at: Text = None
+    created_on: Any = None
+    createdAt: Any = None
+    created_at: Any = None
     provider: Raw = ABSENT
     organizationId: Raw = ABSENT
 
@@ -188,6 +210,8 @@ _decode_contact = msgspec.json.Decoder(_Contact).decode
 
 class EventDecoder(InstanceDecoder):
     """Decodes the instance's events and a contact's, which have the same form."""
+
+    collection = "events"
 
     def __init__(self, config: Config, parameters: Mapping[str, Any] | None = None) -> None:
         super().__init__(config, parameters)
@@ -221,6 +245,8 @@ def _own_fields(event: _Event, own_organization: bool) -> Sequence[str]:
 class ContactDecoder(InstanceDecoder):
     """Decodes the list of contacts."""
 
+    collection = "contacts"
+
     def __init__(self, config: Config, parameters: Mapping[str, Any] | None = None) -> None:
         super().__init__(config, parameters)
         self._zone = zone_of(config)
@@ -245,7 +271,7 @@ class ContactDecoder(InstanceDecoder):
             return None
 
 
-def _first(*values: Text | UnsetType) -> str:
+def _first(*values: Any) -> str:
     """The first value that says something, as text; else an empty text."""
     return next((str(value) for value in values if value is not None and value is not UNSET and value != ""), "")
 

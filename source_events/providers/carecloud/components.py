@@ -25,7 +25,7 @@ from msgspec import Raw, Struct
 from source_events.authentication import RenewingAuthenticator
 from source_events.connection import connection_of
 from source_events.contacts import FeedContactRetriever
-from source_events.decoder import AnswerDecoder, AnswerRefused, words_of
+from source_events.decoder import AnswerDecoder, AnswerRefused, raise_refusing_status, rows_of, words_of
 from source_events.density import SliceReader
 from source_events.extraction import EventFilter
 from source_events.page import ENVELOPE_FIELDS, Answer, Entity, Envelope, Event, Identity, Row, page_of
@@ -73,6 +73,8 @@ def host_of(config: Config) -> str:
 class _Answer(Struct):
     data: dict[str, Raw] | None = None
     error: Any = None
+    status: Any = None
+    message: Any = None
 
 
 class _Named(Struct, kw_only=True):
@@ -91,7 +93,7 @@ class _Event(_Named, kw_only=True):
     """`property_records` needs the include flag; installations before December 2023 do not know it."""
 
     event_id: str | int
-    created_at: str | None
+    created_at: Any = ""
     event_type_id: str | int | None = None
     customer_id: str | int | None = None
     property_records: list[Raw] | None = None
@@ -117,7 +119,7 @@ class EventRow(Event, gc=False):
 
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
-_decode_rows = msgspec.json.Decoder(list[Raw]).decode
+_decode_rows = msgspec.json.Decoder(list[Raw] | None).decode
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_total = msgspec.json.Decoder(int).decode
 _decode_event = msgspec.json.Decoder(_Event).decode
@@ -137,11 +139,13 @@ class ListDecoder(AnswerDecoder):
 
     def decode_body(self, body: bytes) -> Answer:
         answer = _decode_answer(body)
+        raise_refusing_status(answer.status, answer.message)
         if answer.error:
             raise AnswerRefused(words_of(answer.error))
         if answer.data is None or self.collection not in answer.data:
             raise msgspec.ValidationError(f"Object missing required field `data.{self.collection}`")
-        return Answer(rows=_decode_rows(answer.data[self.collection]), announced=_total(answer.data))
+        announced = _total(answer.data)
+        return Answer(rows=rows_of(_decode_rows(answer.data[self.collection]), announced), announced=announced)
 
     def row(self, raw: Raw) -> Row[Any]:
         """
@@ -176,9 +180,13 @@ class EventDecoder(ListDecoder):
         )
         return EventRow(raw, envelope, _own_fields(event, ENVELOPE_FIELDS), event.property_records)
 
-    def _utc(self, time: str | None) -> str | None:
+    def _utc(self, time: Any) -> str | None:
         """UTC for the project's time; what cannot be read is left as it is, to be refused together with its id."""
-        if time is None or time.startswith(ZERO_DATE):
+        if time is None:
+            return None
+        if not isinstance(time, str):
+            return str(time)
+        if time.startswith(ZERO_DATE):
             return None
         try:
             return local_time(time, self._zone)

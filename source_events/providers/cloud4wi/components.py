@@ -9,7 +9,7 @@ import msgspec
 from airbyte_cdk.sources.types import Config
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from source_events.decoder import AnswerDecoder, AnswerRefused
+from source_events.decoder import AnswerDecoder, raise_refusing_status, rows_of, token_of
 from source_events.page import ENVELOPE_FIELDS, Answer, Envelope, Event, Row
 from source_events.times import UnreadableTime
 
@@ -18,10 +18,13 @@ BLANK = (None, "")
 
 
 class _Answer(Struct):
-    """`count` lies: the published example says 20 and lists 19. `status` is `OK`, or `KO` with a message."""
+    """`count` lies: the published example says 20 and lists 19. `status` is `OK`, or `KO` with a message.
 
-    events: list[Raw] | None = None
-    scrollId: str | None = None
+    `scrollId` is a text, but the documentation calls it a boolean.
+    """
+
+    events: list[Raw] | UnsetType | None = UNSET
+    scrollId: str | int | bool | None = None
     count: Any = None
     status: Any = None
     message: Any = None
@@ -63,15 +66,11 @@ class EventDecoder(AnswerDecoder):
 
     def decode_body(self, body: bytes) -> Answer:
         answer = _decode_answer(body)
-        if isinstance(answer.status, str) and answer.status.upper() == "KO":
-            raise AnswerRefused(str(answer.message or "status KO"))
-        if answer.events is None:
+        raise_refusing_status(answer.status, answer.message)
+        if answer.events is UNSET:
             raise msgspec.ValidationError("Object missing required field `events`")
-        return Answer(
-            rows=answer.events,
-            token=answer.scrollId or None,
-            announced=answer.count if type(answer.count) is int else None,
-        )
+        announced = answer.count if type(answer.count) is int else None
+        return Answer(rows=rows_of(answer.events, announced), token=token_of(answer.scrollId), announced=announced)
 
     def row(self, raw: Raw) -> Event:
         item = _decode_item(raw)

@@ -18,7 +18,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from source_events.connection import connection_of
 from source_events.contacts import Contact, ContactRetriever, uncounted
-from source_events.decoder import AnswerDecoder, AnswerRefused
+from source_events.decoder import AnswerDecoder, raise_refusing_status, rows_of, token_of
 from source_events.extraction import OUTSIDE
 from source_events.identity import synthetic_id
 from source_events.page import (
@@ -68,15 +68,15 @@ class _Answer(Struct):
 
 
 class _Contacts(Struct):
-    contacts: list[Raw]
-    searchAfter: str | None = None
+    contacts: list[Raw] | None
+    searchAfter: str | int | bool | None = None
     count: Any = None
 
 
 class _Events(Struct):
     """`count` is read as the total of all pages; the documentation does not say so."""
 
-    events: list[Raw]
+    events: list[Raw] | None
     count: Any = None
 
 
@@ -117,8 +117,7 @@ _decode_event = msgspec.json.Decoder(_Event).decode
 
 def _data(body: bytes) -> Raw:
     answer = _decode_answer(body)
-    if isinstance(answer.status, str) and answer.status.lower() in ("fail", "error"):
-        raise AnswerRefused(str(answer.message or f"status {answer.status}"))
+    raise_refusing_status(answer.status, answer.message)
     if not answer.data:
         raise msgspec.ValidationError("Object missing required field `data`")
     return answer.data
@@ -133,7 +132,8 @@ class ContactDecoder(AnswerDecoder):
 
     def decode_body(self, body: bytes) -> Answer:
         data = _decode_contacts(_data(body))
-        return Answer(rows=data.contacts, token=data.searchAfter or None, announced=_total(data.count))
+        announced = _total(data.count)
+        return Answer(rows=rows_of(data.contacts, announced), token=token_of(data.searchAfter), announced=announced)
 
     def row(self, raw: Raw) -> Entity:
         contact = _decode_contact(raw)
@@ -156,7 +156,8 @@ class EventDecoder(AnswerDecoder):
 
     def decode_body(self, body: bytes) -> Answer:
         data = _decode_events(_data(body))
-        return Answer(rows=data.events, announced=_total(data.count))
+        announced = _total(data.count)
+        return Answer(rows=rows_of(data.events, announced), announced=announced)
 
     def row(self, raw: Raw) -> EventRow:
         event = _decode_event(raw)

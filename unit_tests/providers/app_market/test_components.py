@@ -146,9 +146,13 @@ class TestAnswers:
             ({"events": [{"id": 1}]}, None),
             ({"anything": [{"id": 1}], "total": 5, "count": 1, "next": None, "meta": {"list": []}}, 5),
             ({"total": "5", "items": [{"id": 1}]}, None),
+            ({"events": [{"id": 1}], "errors": [], "data": {"list": []}}, None),
+            ({"status": "success", "data": {"events": [{"id": 1}], "total": 5}}, 5),
+            ({"total": 5, "data": {"events": [{"id": 1}]}, "warnings": []}, 5),
+            ({"data": {"items": [{"id": 1}]}}, None),
         ],
     )
-    def test_the_rows_are_the_only_list(self, body: Any, announced: int | None) -> None:
+    def test_the_rows_are_the_list_with_their_name_or_the_only_list(self, body: Any, announced: int | None) -> None:
         answer = self.decoder.decode_body(json.dumps(body).encode())
         assert [bytes(row) for row in answer.rows] == [b'{"id": 1}']
         assert answer.announced == announced
@@ -159,7 +163,7 @@ class TestAnswers:
             ({}, "object with {}"),
             ({"a": [], "b": []}, "object with {a: list, b: list}"),
             ({"events": None, "total": 7}, "object with {events: NoneType, total: int}"),
-            ({"data": {"events": ["private"]}}, "object with {data: dict}"),
+            ({"data": {"a": ["private"], "b": []}}, "object with {data: dict}"),
             ("private", "str"),
             (None, "NoneType"),
         ],
@@ -171,6 +175,10 @@ class TestAnswers:
         assert f"It is: {shape}." in str(caught.value.message)
         assert "private" not in str(caught.value.message)
 
+    @pytest.mark.parametrize("body", [{"events": None}, {"data": {"events": None}, "total": 0}])
+    def test_null_is_an_empty_list_unless_rows_are_announced(self, body: Any) -> None:
+        assert self.decoder.decode_body(json.dumps(body).encode()).rows == []
+
     @pytest.mark.parametrize("body", [b"", b"<html>", b"[", b'{"events": ['])
     def test_what_is_no_json_is_left_to_be_tried_again(self, body: bytes) -> None:
         with pytest.raises(msgspec.DecodeError):
@@ -181,7 +189,9 @@ class TestAnswers:
         [
             ({"status": "KO", "message": "quota"}, "quota"),
             ({"status": "fail"}, "status fail"),
+            ({"status": "fail", "message": "quota", "events": []}, "quota"),
             ({"error": "closed"}, "closed"),
+            ({"error": {"message": "closed"}}, "closed"),
         ],
     )
     def test_a_success_that_is_a_refusal_has_its_words(self, body: Any, words: str) -> None:
@@ -219,7 +229,9 @@ class TestEvents:
         [record] = Reading().pages([event("a", **{"created_on": None, name: "2024-01-07T00:00:00Z"})], []).records
         assert record["createdAt"] == "2024-01-07T00:00:00Z"
 
-    @pytest.mark.parametrize("time", [None, "", "yesterday", "2024-01-05", "2024-13-01T00:00:00", -5, 1e300])
+    @pytest.mark.parametrize(
+        "time", [None, "", "yesterday", "2024-01-05", "2024-13-01T00:00:00", -5, 1e300, True, {"$date": 1}]
+    )
     def test_a_time_that_cannot_be_read_is_an_error_with_the_id(self, time: Any) -> None:
         with pytest.raises(AirbyteTracedException) as caught:
             Reading().pages([event("the-id", created_on=time)])

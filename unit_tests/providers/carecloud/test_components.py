@@ -19,7 +19,7 @@ from msgspec import Raw
 from source_events import providers
 from source_events.configuration import InvalidConfiguration, complete, validate
 from source_events.decoder import AnswerRefused
-from source_events.page import PAGE, Answer, Draft, Envelope, Row, finish, splice
+from source_events.page import PAGE, Answer, Draft, Envelope, Row, finish, normalize_times, splice
 from source_events.providers.carecloud.components import (
     EventDecoder,
     HourlyAuthenticator,
@@ -31,6 +31,7 @@ from source_events.providers.carecloud.components import (
     zone_of,
 )
 from source_events.source import EventsDeclarativeSource
+from source_events.times import UnreadableTime
 
 PRAGUE = ZoneInfo("Europe/Prague")
 
@@ -151,10 +152,29 @@ def test_rows_and_total_are_found_under_the_name_of_the_list() -> None:
     assert ListDecoder(config(), "x").decode_body(b'{"data":{"x":[],"total_items":"many"}}').announced is None
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"data":{"other":[]}}', b'{"data":{"events":null}}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b"{}", b'{"data":{"other":[]}}', b'{"data":{"events":null,"total_items":1}}']
+)
 def test_anything_else_is_not_the_documented_json(body: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         EventDecoder(config(), "events").decode_body(body)
+
+
+def test_null_is_an_empty_list_unless_rows_are_announced() -> None:
+    assert EventDecoder(config(), "events").decode_body(b'{"data":{"events":null,"total_items":0}}').rows == []
+
+
+def test_a_status_that_says_failure_is_a_refusal_whatever_else_is_there() -> None:
+    with pytest.raises(AnswerRefused, match="maintenance"):
+        EventDecoder(config(), "events").decode_body(b'{"status":"fail","message":"maintenance","data":{"events":[]}}')
+
+
+@pytest.mark.parametrize("field", [b"", b',"created_at":1704103200', b',"created_at":{}'])
+def test_a_time_that_is_missing_or_no_text_is_reported_with_the_id_of_its_event(field: bytes) -> None:
+    row = EventDecoder(config(), "events").row(Raw(b'{"event_id":"e7"' + field + b"}"))
+    with pytest.raises(UnreadableTime) as caught:
+        normalize_times([row.envelope])
+    assert caught.value.record_id == "e7"
 
 
 def test_an_error_with_a_successful_status_is_a_refusal() -> None:

@@ -51,9 +51,11 @@ class TestAnswers:
             ({"events": []}, None),
             ({"events": [], "scrollId": None}, None),
             ({"events": [], "scrollId": ""}, None),
+            ({"events": [], "scrollId": False}, None),
             ({"events": [], "scrollId": "s"}, "s"),
+            ({"events": [], "scrollId": 7}, "7"),
         ],
-        ids=["no scroll", "null", "empty", "a scroll"],
+        ids=["no scroll", "null", "empty", "false", "a scroll", "a number"],
     )
     def test_a_scroll_id_leads_on(self, body, token):
         assert DECODER.decode_body(json.dumps(body).encode()).token == token
@@ -62,13 +64,13 @@ class TestAnswers:
     def test_the_count_is_what_is_announced(self, body, announced):
         assert DECODER.decode_body(json.dumps({"events": [], **body}).encode()).announced == announced
 
-    @pytest.mark.parametrize("status", ["KO", "ko"])
+    @pytest.mark.parametrize("status", ["KO", "ko", "fail", "error"])
     @pytest.mark.parametrize(
-        ("message", "words"), [("suspended", "suspended"), (None, "status KO"), ("", "status KO")], ids=repr
+        ("message", "words"), [("suspended", "suspended"), (None, "status {}"), ("", "status {}")], ids=repr
     )
     def test_a_success_that_is_a_refusal_has_its_message(self, status, message, words):
         body = json.dumps({"status": status, "message": message, "events": []}).encode()
-        with pytest.raises(AnswerRefused, match=f"^{words}$"):
+        with pytest.raises(AnswerRefused, match=f"^{words.format(status)}$"):
             DECODER.decode_body(body)
 
     @pytest.mark.parametrize("status", ["OK", "ok", None])
@@ -76,11 +78,15 @@ class TestAnswers:
         assert DECODER.decode_body(json.dumps({"status": status, "events": []}).encode()).rows == []
 
     @pytest.mark.parametrize(
-        "body", [b"", b"<html>", b"[]", b"{}", b'{"events":null}', b'{"events":{}}', b'{"events":[']
+        "body", [b"", b"<html>", b"[]", b"{}", b'{"events":null,"count":20}', b'{"events":{}}', b'{"events":[']
     )
     def test_anything_else_is_not_the_documented_form(self, body):
         with pytest.raises(msgspec.DecodeError):
             DECODER.decode_body(body)
+
+    @pytest.mark.parametrize("body", [b'{"events":null}', b'{"events":null,"count":0}'])
+    def test_null_is_an_empty_list_unless_rows_are_announced(self, body):
+        assert DECODER.decode_body(body).rows == []
 
     def test_unknown_fields_do_not_matter(self):
         assert DECODER.decode_body(b'{"events":[1],"new":{"a":[1]}}').rows == [Raw(b"1")]

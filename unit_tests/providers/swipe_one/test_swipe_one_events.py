@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 import pytest
 import requests
 from airbyte_cdk.models import FailureType
@@ -285,6 +286,19 @@ def test_a_refusal_in_a_successful_answer_is_told_in_its_own_words(decoder: type
     for body in (b'{"status":"fail","message":"no quota"}', b'{"status":"Error","message":"no quota","data":[]}'):
         with pytest.raises(AnswerRefused, match="no quota"):
             decoder(CONFIG).decode_body(body)
+
+
+@pytest.mark.parametrize(("decoder", "rows"), [(ContactDecoder, "contacts"), (EventDecoder, "events")])
+def test_null_is_an_empty_list_unless_rows_are_announced(decoder: type[EventDecoder], rows: str) -> None:
+    assert decoder(CONFIG).decode_body(json.dumps({"data": {rows: None}}).encode()).rows == []
+    with pytest.raises(msgspec.DecodeError):
+        decoder(CONFIG).decode_body(json.dumps({"data": {rows: None, "count": 3}}).encode())
+
+
+@pytest.mark.parametrize(("value", "token"), [("s", "s"), ("", None), (None, None), (False, None), (7, "7")])
+def test_the_contact_list_goes_on_where_a_token_says_so(value: Any, token: str | None) -> None:
+    body = json.dumps({"data": {"contacts": [], "searchAfter": value}}).encode()
+    assert ContactDecoder(CONFIG).decode_body(body).token == token
 
 
 def test_the_key_is_sent_as_it_is_also_if_it_looks_like_a_number() -> None:
