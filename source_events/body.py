@@ -32,10 +32,13 @@ def read_body(response: requests.Response, watch: BodyWatch) -> bytes:
     :raises requests.RequestException: as `requests` does, if the body is cut off, late or wrongly compressed
     :raises BodyTooLarge: if it has more than `LARGEST_BODY`
     """
-    request = response.request
+    request, raw = response.request, response.raw
+    length = raw.length_remaining if "Content-Encoding" not in response.headers else None
+    # Read with a bound, a body is copied once more.
+    bound = LARGEST_BODY + 1 if length is None or length > LARGEST_BODY else None
     try:
-        with watch.over(response.raw):
-            body: bytes = response.raw.read(LARGEST_BODY + 1, decode_content=True)
+        with watch.over(raw):
+            body: bytes = raw.read(bound, decode_content=True)
     except (urllib3.exceptions.ReadTimeoutError, TimeoutError) as error:
         raise requests.exceptions.ReadTimeout(error, request=request, response=response) from error
     except urllib3.exceptions.DecodeError as error:
