@@ -395,20 +395,24 @@ class Session(requests.Session):
         with self._connection.slots.occupied():
             # Another request may have failed for good while this one waited.
             self._connection.raise_failure()
-            response = super().send(request, **{**kwargs, "stream": True})
-            assert isinstance(response, PageResponse)
-            memory = self._connection.memory
-            response.reservation = memory.reserve((_size(response) or memory.expected) * MEMORY_PER_BYTE)
-            size = 0
             try:
-                size = response.load(self._connection.watch)
-                memory.note(size)
+                return self._sent(request, kwargs)
             except BodyTooLarge as error:
                 raise self._connection.fail(str(error), FailureType.config_error) from error
-            finally:
-                # Nothing of a body that broke off: the error refers to the response for as long as it is retried.
-                response.reservation.resize(size * MEMORY_PER_BYTE)
-                response.close()
+
+    def _sent(self, request: requests.PreparedRequest, options: Mapping[str, Any]) -> PageResponse:
+        response = super().send(request, **{**options, "stream": True})
+        assert isinstance(response, PageResponse)
+        memory = self._connection.memory
+        response.reservation = memory.reserve((_size(response) or memory.expected) * MEMORY_PER_BYTE)
+        size = 0
+        try:
+            size = response.load(self._connection.watch)
+            memory.note(size)
+        finally:
+            # Nothing of a body that broke off: the error refers to the response for as long as it is retried.
+            response.reservation.resize(size * MEMORY_PER_BYTE)
+            response.close()
         return response
 
     def answer_next_with(self, answer: requests.Response | requests.RequestException) -> None:
@@ -427,7 +431,12 @@ class Session(requests.Session):
             # It is no address, or no text at all.
             return None
         upgraded = (here.scheme, there.scheme) == ("http", "https")
-        return target if here.hostname == there.hostname and (same_origin or upgraded) else None
+        if here.hostname != there.hostname or not (same_origin or upgraded):
+            return None
+        if isinstance(resp, PageResponse):
+            # Before `requests` reads it, without a bound.
+            resp.load(self._connection.watch)
+        return target
 
 
 def _size(response: requests.Response) -> int | None:

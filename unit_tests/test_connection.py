@@ -17,7 +17,7 @@ from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from urllib3.exceptions import ReadTimeoutError
 
-from source_events import __version__
+from source_events import __version__, body
 from source_events.connection import (
     MEMORY_PER_BYTE,
     SIZE_BEFORE_ANY_ANSWER,
@@ -394,6 +394,13 @@ class TestRedirects:
         network.expect(GET, Response(b"moved", status=302, headers={"Location": "/other"}))
         network.expect(Request("GET", "https://host/other"), Response(b'{"a":1}'))
         assert client.get(URL).content == b'{"a":1}'
+
+    def test_a_redirects_own_body_is_read_within_bounds_too(self, network, client, monkeypatch):
+        monkeypatch.setattr(body, "LARGEST_BODY", 2**20)
+        network.expect(GET, Response(b" " * (2**20 + 1), status=302, headers={"Location": "/other"}))
+        with pytest.raises(AirbyteTracedException, match="more than 1 MiB") as caught:
+            client.get(URL)
+        assert caught.value.failure_type.value == "config_error"
 
     def test_a_redirect_needs_no_second_slot(self, network):
         network.expect(GET, Response(status=307, headers={"Location": "/other"}))
