@@ -1,8 +1,10 @@
-"""The container image, run as a careful platform runs it: no privileges, a read-only file system, mounted secrets."""
+"""The container image, run as a careful platform runs it: no privileges, a read-only file system, 128 MB of memory."""
 
 import json
 import re
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,8 +57,11 @@ class Container:
         path.chmod(0o644)
         return f"/secrets/{name}"
 
+    def command(self, *arguments: str) -> list[str]:
+        return [str(BUILD), "run", IMAGE, str(self._folder), *arguments]
+
     def run(self, *arguments: str) -> Outcome:
-        result = subprocess.run([BUILD, "run", IMAGE, self._folder, *arguments], capture_output=True, text=True)
+        result = subprocess.run(self.command(*arguments), capture_output=True, text=True)
         # Standard output carries messages of the protocol and nothing else, so every line must be one.
         # (`splitlines` would also split at the line separators that Unicode has and JSON allows.)
         messages = [json.loads(line) for line in result.stdout.split("\n") if line]
@@ -180,6 +185,38 @@ class TestCommands:
         assert second.exit_code == 0, second.text[-4000:]
         again = {record["id"] for record in second.records("org_events")}
         assert again < {record["id"] for record in first.records("org_events")}
+
+
+class TestManyEvents:
+    """As many as fill the memory that a sync takes at most: full pages for all workers."""
+
+    EVENTS = 200_000
+
+    @pytest.fixture
+    def arguments(self, container: Container, config: dict[str, Any]) -> Iterator[list[str]]:
+        start, end = "2024-01-01T00:00:00Z", "2024-01-31T23:59:59Z"
+        with Sandbox(streamed=self.EVENTS, contacts=100, start=start, end=end) as many:
+            provider = {**config["provider"], "api_url": many.url}
+            settings = {"provider": provider, "start_date": start, "end_date": end}
+            yield configured(container, settings, "org_events")
+
+    def test_are_read_within_128_mb(self, container: Container, arguments: list[str]) -> None:
+        result = subprocess.run(container.command("read", *arguments), capture_output=True)
+        assert result.returncode == 0, result.stderr[-4000:]
+        assert result.stdout.count(b'{"type":"RECORD"') == self.EVENTS
+
+    def test_are_no_longer_written_within_a_second_of_sigterm(self, container: Container, arguments: list[str]) -> None:
+        with subprocess.Popen(container.command("read", *arguments), stdout=subprocess.PIPE) as reading:
+            assert reading.stdout is not None
+            while not reading.stdout.readline().startswith(b'{"type":"RECORD"'):
+                pass
+            reading.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            *lines, last = reading.stdout.read().split(b"\n")
+            assert time.monotonic() - began < 1
+        assert reading.returncode == 128 + signal.SIGTERM
+        assert (last, json.loads(lines[-1])["type"]) == (b"", "RECORD")
+        assert len(lines) < self.EVENTS
 
 
 class TestWrongSecret:

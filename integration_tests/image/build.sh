@@ -101,6 +101,7 @@ build() {
 
 run() {
   local image=$1 folder=$2 options=(--rm --read-only --cap-drop=all --security-opt=no-new-privileges --network=host)
+  options+=(--memory=128m --memory-swap=128m)
   shift 2
   # Podman alone would give a read-only container writable folders for temporary files.
   [ "$ENGINE" = podman ] && options+=(--read-only-tmpfs=false)
