@@ -113,11 +113,12 @@ class SliceReader:
 
         # All are counted before the first begins, which would take the others for idle.
         self.readers.begin(len(parts))
+        unfinished = 0
         with ThreadPoolExecutor(len(parts), thread_name_prefix="dense") as pool:
             try:
                 for part in parts:
                     pool.submit(read, part)
-                unfinished = len(parts)
+                    unfinished += 1
                 while unfinished:
                     record = found.get()
                     if isinstance(record, BaseException):
@@ -129,8 +130,8 @@ class SliceReader:
             finally:
                 abandoned.set()
                 # The other parts may be waiting for the memory of what nobody takes any more.
-                while not found.empty():
-                    found.get()
+                while unfinished:
+                    unfinished -= found.get() is None
 
 
 def _moment(time: str) -> datetime:
