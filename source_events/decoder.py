@@ -30,17 +30,17 @@ def raise_refusal(answer: Any) -> None:
     """
     if not isinstance(answer, Mapping):
         return
-    raise_refusing_status(answer.get("status"), answer.get("message"))
-    if answer.get("error"):
-        raise AnswerRefused(words_of(answer["error"]))
+    raise_refusal_of(answer.get("status"), answer.get("message"), answer.get("error"))
 
 
-def raise_refusing_status(status: Any, message: Any) -> None:
+def raise_refusal_of(status: Any, message: Any, error: Any = None) -> None:
     """
-    :raises AnswerRefused: if the status of an answer, whatever else the answer has, says that the request failed
+    :raises AnswerRefused: if one of these fields of an answer, whatever else it has, says that the request failed
     """
     if isinstance(status, str) and status.upper() in REFUSING_STATUSES:
         raise AnswerRefused(str(message or f"status {status}"))
+    if error:
+        raise AnswerRefused(words_of(error))
 
 
 REFUSING_STATUSES = frozenset(("KO", "FAIL", "ERROR"))

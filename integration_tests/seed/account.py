@@ -140,10 +140,7 @@ class Account(ABC):
         """
         answer = self._succeeding(response, self.advice)
         try:
-            content = msgspec.json.decode(answer.content) if answer.content.strip() else {}
-            raise_refusal(content)
-            if isinstance(content, dict) and content.get("status") == "error":
-                raise AnswerRefused(str(content.get("message") or "status error"))
+            raise_refusal(msgspec.json.decode(answer.content) if answer.content.strip() else {})
         except AnswerRefused as refused:
             raise SeedFailed(f"The API refused the event: {refused}.") from None
         except msgspec.DecodeError:

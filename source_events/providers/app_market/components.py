@@ -30,7 +30,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from source_events.connection import connection_of, counts, stream_of
 from source_events.contacts import Contact, FeedContactRetriever, uncounted
-from source_events.decoder import AnswerDecoder, AnswerRefused, raise_refusing_status, rows_of, words_of
+from source_events.decoder import AnswerDecoder, AnswerRefused, raise_refusal_of, rows_of, words_of
 from source_events.extraction import EntityFilter, EventFilter
 from source_events.identity import synthetic_id
 from source_events.page import PAGE, Answer, Draft, Envelope, Event, Identity, Row, finish, page_of
@@ -111,7 +111,7 @@ class InstanceDecoder(AnswerDecoder):
         if start != b"{":
             raise _unknown_form(type(_decode_any(body)).__name__)
         fields = _decode_object(body)
-        raise_refusing_status(*(_decode_any(fields.get(name, NULL)) for name in ("status", "message")))
+        raise_refusal_of(*(_decode_any(fields.get(name, NULL)) for name in ("status", "message")))
         within = [_decode_object(value) for value in fields.values() if _begins(value, b"{")]
         named = [place for place in (fields, *within) if _begins(place.get(self.collection, ABSENT), b"[", b"n")]
         lists = [(place, place[self.collection]) for place in named] or _lists(fields) or _lists(*within)
@@ -352,8 +352,7 @@ class Progress:
         contents = [bytes(row.raw) for row in draft.rows]
         fingerprint, rows = hash(tuple(contents)), len(contents)
         missing = (draft.answer.announced or 0) > self.received
-        twins = rows > 1 and len(set(contents)) == 1 and not draft.rows[0].envelope.id
-        if fingerprint not in self.pages or (missing and twins):
+        if fingerprint not in self.pages or (missing and _are_twins(draft.rows, contents)):
             if not self.pages:
                 self.announced = draft.answer.announced
             self.pages.add(fingerprint)
@@ -383,6 +382,11 @@ class Progress:
         occurrence = self.occurrences[hash(first)]
         self.occurrences[hash(first)] += 1
         envelope.id = numbered(occurrence) if occurrence else first
+
+
+def _are_twins(rows: Sequence[Row[Any]], contents: Sequence[bytes]) -> bool:
+    """Whether all rows of a page are equal, several, and without an id."""
+    return len(rows) > 1 and len(set(contents)) == 1 and not rows[0].envelope.id
 
 
 def progress_of(stream_slice: StreamSlice | None) -> Progress:

@@ -25,7 +25,7 @@ from msgspec import Raw, Struct
 from source_events.authentication import RenewingAuthenticator
 from source_events.connection import connection_of
 from source_events.contacts import FeedContactRetriever
-from source_events.decoder import AnswerDecoder, AnswerRefused, raise_refusing_status, rows_of, words_of
+from source_events.decoder import AnswerDecoder, raise_refusal_of, rows_of
 from source_events.density import SliceReader
 from source_events.extraction import EventFilter
 from source_events.page import ENVELOPE_FIELDS, Answer, Entity, Envelope, Event, Identity, Row, page_of
@@ -139,9 +139,7 @@ class ListDecoder(AnswerDecoder):
 
     def decode_body(self, body: bytes) -> Answer:
         answer = _decode_answer(body)
-        raise_refusing_status(answer.status, answer.message)
-        if answer.error:
-            raise AnswerRefused(words_of(answer.error))
+        raise_refusal_of(answer.status, answer.message, answer.error)
         if answer.data is None or self.collection not in answer.data:
             raise msgspec.ValidationError(f"Object missing required field `data.{self.collection}`")
         announced = _total(answer.data)

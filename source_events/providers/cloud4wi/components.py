@@ -9,7 +9,7 @@ import msgspec
 from airbyte_cdk.sources.types import Config
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from source_events.decoder import AnswerDecoder, raise_refusing_status, rows_of, token_of
+from source_events.decoder import AnswerDecoder, raise_refusal_of, rows_of, token_of
 from source_events.page import ENVELOPE_FIELDS, Answer, Envelope, Event, Row
 from source_events.times import UnreadableTime
 
@@ -66,7 +66,7 @@ class EventDecoder(AnswerDecoder):
 
     def decode_body(self, body: bytes) -> Answer:
         answer = _decode_answer(body)
-        raise_refusing_status(answer.status, answer.message)
+        raise_refusal_of(answer.status, answer.message)
         if answer.events is UNSET:
             raise msgspec.ValidationError("Object missing required field `events`")
         announced = answer.count if type(answer.count) is int else None

@@ -18,7 +18,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from source_events.connection import connection_of
 from source_events.contacts import Contact, ContactRetriever, uncounted
-from source_events.decoder import AnswerDecoder, raise_refusing_status, rows_of, token_of
+from source_events.decoder import AnswerDecoder, raise_refusal_of, rows_of, token_of
 from source_events.extraction import OUTSIDE
 from source_events.identity import synthetic_id
 from source_events.page import (
@@ -117,7 +117,7 @@ _decode_event = msgspec.json.Decoder(_Event).decode
 
 def _data(body: bytes) -> Raw:
     answer = _decode_answer(body)
-    raise_refusing_status(answer.status, answer.message)
+    raise_refusal_of(answer.status, answer.message)
     if not answer.data:
         raise msgspec.ValidationError("Object missing required field `data`")
     return answer.data
