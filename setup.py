@@ -78,11 +78,12 @@ setup(
     ],
     packages=find_packages(include=["source_events", "source_events.*"]),
     package_data={
-        "source_events": ["py.typed", "*.yaml"],
+        "source_events": ["py.typed"],
+        "source_events.settings": ["*.yaml"],
         "source_events.providers": ["*.yaml", "*/*.yaml", "*/schemas/*.json"],
     },
     python_requires=">=3.10,<3.14",
     install_requires=REQUIREMENTS,
     extras_require={"tests": TESTS, "demo": DEMO},
-    entry_points={"console_scripts": ["source-events=source_events.run:run"]},
+    entry_points={"console_scripts": ["source-events=source_events.cli:run"]},
 )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from source_events import providers
-from source_events.specification import specification
+from source_events.settings.specification import specification
 
 PROJECT = Path(__file__).resolve().parent.parent
 PAGES = ("README.md", "docs/**/*.md", "examples/**/*.md")

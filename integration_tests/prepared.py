@@ -91,7 +91,7 @@ class PreparedConnector:
 
 def serve() -> None:
     """Fork for each request on standard input; answer with the exit status."""
-    import source_events.entrypoint
+    import source_events.process.entrypoint
     import source_events.source  # noqa: F401
 
     print(STARTED, flush=True)
@@ -110,8 +110,9 @@ def _run(request: Json) -> None:
 
     from airbyte_cdk.sources.streams.http import rate_limiting
 
-    from source_events import body, requester
-    from source_events.entrypoint import launch
+    from source_events.components import requester
+    from source_events.process.entrypoint import launch
+    from source_events.transport import body
 
     status = 1
     try:

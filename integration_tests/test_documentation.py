@@ -19,8 +19,8 @@ from integration_tests.connector import run
 from integration_tests.documentation.pages import IMAGE, PROJECT, Page, addresses, pages, run_page
 from sandbox.process import Sandbox
 from source_events import providers
-from source_events.configuration import validate
-from source_events.specification import specification
+from source_events.settings.configuration import validate
+from source_events.settings.specification import specification
 
 PAGES = pages()
 EXAMPLES = PROJECT / "examples"

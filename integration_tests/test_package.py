@@ -19,7 +19,7 @@ from integration_tests import cloud4wi, connector
 from integration_tests.warehouse.loading import DEMO_PYTHON, marks
 from sandbox.process import Sandbox
 from source_events import providers
-from source_events.specification import specification
+from source_events.settings.specification import specification
 
 PROJECT = Path(__file__).resolve().parent.parent
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()

@@ -27,7 +27,7 @@ from integration_tests.prepared import PreparedConnector
 from integration_tests.secrets import forms_of, secrets_of
 from sandbox.process import PROJECT, Control, Sandbox
 from source_events import providers
-from source_events.specification import specification
+from source_events.settings.specification import specification
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from sandbox.process import PROJECT, Sandbox
 from sandbox.swipe_one import API_KEY, FOREIGN_API_KEY
 from sandbox.swipe_one.generator import contact_id as swipe_one_contact
 from source_events import providers
-from source_events.configuration import complete
+from source_events.settings.configuration import complete
 
 EXAMPLES = DEFAULT_FILE.parent
 WRONG = "wrong-but-not-real"

@@ -12,8 +12,9 @@ from integration_tests import test_faults, test_moving_source, test_security
 from integration_tests.documentation.pages import PROJECT
 from integration_tests.soak.loads import loads
 from source_events import providers
-from unit_tests import test_odd_data, test_specification
+from unit_tests import test_odd_data
 from unit_tests.models import Habits, Model
+from unit_tests.settings import test_specification
 
 SCENARIOS = yaml.safe_load((PROJECT / "acceptance-test-config.yml").read_text(encoding="utf-8"))["acceptance_tests"]
 DEFECT = yaml.safe_load((PROJECT / ".github/ISSUE_TEMPLATE/defect.yml").read_text(encoding="utf-8"))

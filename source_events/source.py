@@ -40,12 +40,12 @@ from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events import providers
-from source_events.configuration import complete
-from source_events.connection import Connection, StreamTotals, connection_of
-from source_events.contacts import ContactCursor, ContactRetriever, ContactRouter
-from source_events.page import Page, page_of, splice
-from source_events.specification import specification
-from source_events.sync import check_catalog, read_document, readable_state
+from source_events.components.contacts import ContactCursor, ContactRetriever, ContactRouter
+from source_events.records.page import Page, page_of, splice
+from source_events.settings.configuration import complete
+from source_events.settings.specification import specification
+from source_events.settings.sync import check_catalog, read_document, readable_state
+from source_events.transport.connection import Connection, StreamTotals, connection_of
 
 
 class SourceEvents(Source):

@@ -11,7 +11,7 @@ from airbyte_cdk.sources.streams.http import rate_limiting
 from airbyte_cdk.utils import airbyte_secrets_utils
 from hypothesis import settings
 
-from unit_tests.transport import Transport, intercepted
+from unit_tests.exchange import Transport, intercepted
 
 # The CDK reads the schema of its manifests anew for each source, which takes longer than all the rest of a test.
 concurrent_declarative_source.safe_load_yaml = functools.cache(concurrent_declarative_source.safe_load_yaml)

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from unit_tests.transport import Request, Response
+from unit_tests.exchange import Request, Response
 
 PRAGUE = ZoneInfo("Europe/Prague")
 

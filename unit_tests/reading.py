@@ -19,8 +19,8 @@ from airbyte_cdk.models import (
 )
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_events.entrypoint import PageEntrypoint
-from source_events.output import LineWriter
+from source_events.process.entrypoint import PageEntrypoint
+from source_events.process.output import LineWriter
 from source_events.source import SourceEvents
 from unit_tests.providers.cloud4wi.requests import CLIENT_KEY, CLIENT_SECRET, ORGANIZATION
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from source_events.contacts import windows
+from source_events.components.contacts import windows
+from unit_tests.exchange import Request, Response, Transport
 from unit_tests.models import (
     AppMarket,
     CareCloud,
@@ -27,7 +28,6 @@ from unit_tests.models import (
     utc,
 )
 from unit_tests.reading import read, stream_state
-from unit_tests.transport import Request, Response, Transport
 
 START = datetime(2024, 10, 26, 20, tzinfo=timezone.utc)
 """Five hours before the end of daylight saving time in Prague."""

@@ -17,15 +17,15 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from source_events.connection import Connection, PageResponse
-from source_events.decoder import AnswerDecoder, AnswerRefused
-from source_events.extraction import PageExtractor
-from source_events.page import ENVELOPE_FIELDS, PAGE, Draft, finish, splice
+from source_events.components.decoder import AnswerDecoder, AnswerRefused
+from source_events.components.selection import PageExtractor
 from source_events.providers.app_market import components as app_market
 from source_events.providers.carecloud import components as carecloud
 from source_events.providers.cloud4wi import components as cloud4wi
 from source_events.providers.swipe_one import components as swipe_one
-from source_events.times import UnreadableTime
+from source_events.records.page import ENVELOPE_FIELDS, PAGE, Draft, finish, splice
+from source_events.records.times import UnreadableTime
+from source_events.transport.connection import Connection, PageResponse
 
 TIME = "2024-01-01T00:00:00Z"
 EXPECTED = (msgspec.DecodeError, AnswerRefused, AirbyteTracedException, UnreadableTime)

@@ -7,11 +7,11 @@ from airbyte_cdk.models import Status
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 
 import source_events
-from source_events.configuration import InvalidConfiguration
+from source_events.settings.configuration import InvalidConfiguration
 from source_events.source import ReadFailed, SourceEvents, bind
+from unit_tests.exchange import Response
 from unit_tests.providers.cloud4wi import requests, responses
 from unit_tests.reading import LOGGER, cloud4wi, configuration, read
-from unit_tests.transport import Response
 
 DAY = ("2024-01-01T00:00:00Z", "2024-01-01T23:59:59Z")
 FEED, LOGIN = requests.feed(*DAY), requests.login()

@@ -18,10 +18,10 @@ from requests.auth import AuthBase
 
 from integration_tests.seed.events import SEED_KEY, Event, SeedFailed, Settings
 from source_events import providers
-from source_events.connection import Session, connection_of
-from source_events.decoder import AnswerDecoder, AnswerRefused, raise_refusal
-from source_events.requester import CONNECT_TIMEOUT, READ_TIMEOUT
+from source_events.components.decoder import AnswerDecoder, AnswerRefused, raise_refusal
+from source_events.components.requester import CONNECT_TIMEOUT, READ_TIMEOUT
 from source_events.source import EventsDeclarativeSource
+from source_events.transport.connection import Session, connection_of
 
 Json = dict[str, Any]
 

@@ -19,9 +19,9 @@ from integration_tests.seed.pending import Pending
 from integration_tests.seed.providers import account_class
 from integration_tests.seed.verification import read_back
 from source_events import providers
-from source_events.configuration import complete, validate
-from source_events.entrypoint import PageEntrypoint
-from source_events.specification import specification
+from source_events.process.entrypoint import PageEntrypoint
+from source_events.settings.configuration import complete, validate
+from source_events.settings.specification import specification
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 POSTED, THERE, ACCEPTED = "posted", "is there already", "was accepted before"

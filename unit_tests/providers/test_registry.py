@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from source_events import providers
-from source_events.specification import specification
+from source_events.settings.specification import specification
 
 
 @pytest.fixture

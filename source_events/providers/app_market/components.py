@@ -28,14 +28,14 @@ from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from source_events.connection import connection_of, counts, stream_of
-from source_events.contacts import Contact, FeedContactRetriever, uncounted
-from source_events.decoder import AnswerDecoder, AnswerRefused, raise_refusal_of, rows_of, words_of
-from source_events.extraction import EntityFilter, EventFilter
-from source_events.identity import synthetic_id
-from source_events.page import PAGE, Answer, Draft, Envelope, Event, Identity, Row, finish, page_of
-from source_events.paging import MOST_BEGINNINGS, announced_by, growth
-from source_events.times import UnreadableTime, earlier, local_time, normalize_time
+from source_events.components.contacts import Contact, FeedContactRetriever, uncounted
+from source_events.components.decoder import AnswerDecoder, AnswerRefused, raise_refusal_of, rows_of, words_of
+from source_events.components.paging import MOST_BEGINNINGS, announced_by, growth
+from source_events.components.selection import EntityFilter, EventFilter
+from source_events.records.ids import synthetic_id
+from source_events.records.page import PAGE, Answer, Draft, Envelope, Event, Identity, Row, finish, page_of
+from source_events.records.times import UnreadableTime, earlier, local_time, normalize_time
+from source_events.transport.connection import connection_of, counts, stream_of
 
 logger = logging.getLogger("airbyte")
 

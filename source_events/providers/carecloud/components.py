@@ -22,15 +22,15 @@ from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from msgspec import Raw, Struct
 
-from source_events.authentication import RenewingAuthenticator
-from source_events.connection import connection_of
-from source_events.contacts import FeedContactRetriever
-from source_events.decoder import AnswerDecoder, raise_refusal_of, rows_of
-from source_events.density import SliceReader
-from source_events.extraction import EventFilter
-from source_events.page import ENVELOPE_FIELDS, Answer, Entity, Envelope, Event, Identity, Row, page_of
-from source_events.paging import MOST_BEGINNINGS, START, PageToken, TokenPagination, announced_by, growth
-from source_events.times import UnreadableTime, earlier, local_time
+from source_events.components.authentication import RenewingAuthenticator
+from source_events.components.contacts import FeedContactRetriever
+from source_events.components.decoder import AnswerDecoder, raise_refusal_of, rows_of
+from source_events.components.paging import MOST_BEGINNINGS, START, PageToken, TokenPagination, announced_by, growth
+from source_events.components.selection import EventFilter
+from source_events.components.windows import SliceReader
+from source_events.records.page import ENVELOPE_FIELDS, Answer, Entity, Envelope, Event, Identity, Row, page_of
+from source_events.records.times import UnreadableTime, earlier, local_time
+from source_events.transport.connection import connection_of
 
 NAME = "carecloud"
 ABSENT = Raw(b"")

@@ -9,9 +9,9 @@ import msgspec
 from airbyte_cdk.sources.types import Config
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from source_events.decoder import AnswerDecoder, raise_refusal_of, rows_of, token_of
-from source_events.page import ENVELOPE_FIELDS, Answer, Envelope, Event, Row
-from source_events.times import UnreadableTime
+from source_events.components.decoder import AnswerDecoder, raise_refusal_of, rows_of, token_of
+from source_events.records.page import ENVELOPE_FIELDS, Answer, Envelope, Event, Row
+from source_events.records.times import UnreadableTime
 
 ABSENT = Raw(b"")
 BLANK = (None, "")

@@ -16,12 +16,11 @@ from airbyte_cdk.sources.types import Config, Record, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from source_events.connection import connection_of
-from source_events.contacts import Contact, ContactRetriever, uncounted
-from source_events.decoder import AnswerDecoder, raise_refusal_of, rows_of, token_of
-from source_events.extraction import OUTSIDE
-from source_events.identity import synthetic_id
-from source_events.page import (
+from source_events.components.contacts import Contact, ContactRetriever, uncounted
+from source_events.components.decoder import AnswerDecoder, raise_refusal_of, rows_of, token_of
+from source_events.components.selection import OUTSIDE
+from source_events.records.ids import synthetic_id
+from source_events.records.page import (
     PAGE,
     Answer,
     Draft,
@@ -34,7 +33,8 @@ from source_events.page import (
     page_of,
     splice,
 )
-from source_events.times import UnreadableTime, normalize_time
+from source_events.records.times import UnreadableTime, normalize_time
+from source_events.transport.connection import connection_of
 
 PROVIDER = "swipe_one"
 ABSENT = Raw(b"")

@@ -17,11 +17,9 @@ from airbyte_cdk.sources.types import Record, StreamSlice
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_events.connection import Totals
-from source_events.contacts import Contact
-from source_events.decoder import AnswerRefused
-from source_events.extraction import PageExtractor
-from source_events.page import PAGE, page_of, splice
+from source_events.components.contacts import Contact
+from source_events.components.decoder import AnswerRefused
+from source_events.components.selection import PageExtractor
 from source_events.providers.app_market import components
 from source_events.providers.app_market.components import (
     ContactDecoder,
@@ -33,6 +31,8 @@ from source_events.providers.app_market.components import (
     OffsetPagination,
     utc,
 )
+from source_events.records.page import PAGE, page_of, splice
+from source_events.transport.connection import Totals
 
 SECRET = "an-example-secret-of-more-than-32-bytes"
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -395,7 +395,7 @@ class TestContacts:
         ]
         page = SimpleNamespace(take=lambda: None, contacts=["from the feed"])
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("source_events.contacts.page_of", lambda data: page)
+            patch.setattr("source_events.components.contacts.page_of", lambda data: page)
             retriever = ListedContactRetriever.__new__(ListedContactRetriever)
             retriever.config = config
             retriever.contacts = SimpleNamespace(read_records=lambda schema, part: records)

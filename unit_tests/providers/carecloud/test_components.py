@@ -17,9 +17,7 @@ from freezegun import freeze_time
 from msgspec import Raw
 
 from source_events import providers
-from source_events.configuration import InvalidConfiguration, complete, validate
-from source_events.decoder import AnswerRefused
-from source_events.page import PAGE, Answer, Draft, Envelope, Row, finish, normalize_times, splice
+from source_events.components.decoder import AnswerRefused
 from source_events.providers.carecloud.components import (
     EventDecoder,
     HourlyAuthenticator,
@@ -30,8 +28,10 @@ from source_events.providers.carecloud.components import (
     local_window,
     zone_of,
 )
+from source_events.records.page import PAGE, Answer, Draft, Envelope, Row, finish, normalize_times, splice
+from source_events.records.times import UnreadableTime
+from source_events.settings.configuration import InvalidConfiguration, complete, validate
 from source_events.source import EventsDeclarativeSource
-from source_events.times import UnreadableTime
 
 PRAGUE = ZoneInfo("Europe/Prague")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from unit_tests.exchange import Request, Response, Transport
 from unit_tests.reading import Output, read, stream_state
-from unit_tests.transport import Request, Response, Transport
 
 API = "https://project.example.com/v1.0"
 ZERO = "0000-00-00 00:00:00"

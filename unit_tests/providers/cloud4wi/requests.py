@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unit_tests.transport import Request
+from unit_tests.exchange import Request
 
 API = "https://explore.cloud4wi.com"
 ORGANIZATION = "155d60f21dc1938562900a0e201d54f6"

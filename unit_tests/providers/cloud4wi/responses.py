@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from unit_tests.transport import Response
+from unit_tests.exchange import Response
 
 EXAMPLE_FILE = Path(__file__).parents[3] / "sandbox" / "cloud4wi" / "example.json"
 CONTACT = "f4c6be2cebc56bf4b8a16a2d463d5b60"

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from msgspec import UNSET, Raw
 from requests import Response
 
-from source_events.decoder import AnswerRefused
-from source_events.page import ENVELOPE_FIELDS, Draft, finish, splice
+from source_events.components.decoder import AnswerRefused
 from source_events.providers.cloud4wi.components import EventDecoder
+from source_events.records.page import ENVELOPE_FIELDS, Draft, finish, splice
 from unit_tests.providers.cloud4wi import responses
 
 DECODER = EventDecoder({"provider": {"organization_id": "configured"}})

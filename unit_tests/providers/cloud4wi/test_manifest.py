@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from unit_tests.exchange import Request
 from unit_tests.providers.cloud4wi import requests, responses
 from unit_tests.reading import cloud4wi, configuration, read
-from unit_tests.transport import Request
 
 DAY = ("2024-01-01T00:00:00Z", "2024-01-01T23:59:59Z")
 ALL_FILTERABLE = "visit,signup,login,send_email,open_email,click_email,send_sms,click_sms,survey,promo"

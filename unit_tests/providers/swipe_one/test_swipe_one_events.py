@@ -17,11 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from source_events.connection import Connection, PageResponse
-from source_events.contacts import ContactRetriever
-from source_events.decoder import AnswerRefused
-from source_events.extraction import EventFilter
-from source_events.page import PAGE, Answer, Draft, finish, page_of, splice
+from source_events.components.contacts import ContactRetriever
+from source_events.components.decoder import AnswerRefused
+from source_events.components.selection import EventFilter
 from source_events.providers.swipe_one.components import (
     ContactDecoder,
     EventDecoder,
@@ -30,6 +28,8 @@ from source_events.providers.swipe_one.components import (
     ListedContactRetriever,
     overlap,
 )
+from source_events.records.page import PAGE, Answer, Draft, finish, page_of, splice
+from source_events.transport.connection import Connection, PageResponse
 
 Json = dict[str, Any]
 CONFIG: Json = {

@@ -7,7 +7,7 @@ import hashlib
 import pytest
 from msgspec import Raw
 
-from source_events.identity import synthetic_id
+from source_events.records.ids import synthetic_id
 
 TIME = "2024-07-01T10:25:17.183Z"
 

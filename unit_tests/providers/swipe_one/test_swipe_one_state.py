@@ -11,7 +11,7 @@ from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
 from airbyte_cdk.sources.message import NoopMessageRepository
 from airbyte_cdk.sources.types import Record
 
-from source_events.contacts import Contact, ContactCursor
+from source_events.components.contacts import Contact, ContactCursor
 
 CONTACTS = 20_000
 CONFIG = {

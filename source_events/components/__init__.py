@@ -1,0 +1,1 @@
+"""What a manifest may name, from a request to the pages of its answers."""

@@ -1,0 +1,165 @@
+"""The protocol over standard output: a page goes to the writer as a whole, every other message as a line."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import json
+import logging
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import IO, Any, TextIO
+from urllib.parse import quote
+
+from airbyte_cdk.entrypoint import AirbyteEntrypoint
+from airbyte_cdk.models import (
+    AirbyteMessage,
+    AirbyteStateMessage,
+    ConfiguredAirbyteCatalog,
+    ConnectorSpecification,
+    FailureType,
+)
+from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
+from airbyte_cdk.utils.airbyte_secrets_utils import get_secrets, update_secrets
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_events.process.output import LineWriter, end_on_request
+from source_events.settings.configuration import validate
+from source_events.source import ReadFailed, SourceEvents, page_in
+
+
+class PageEntrypoint(AirbyteEntrypoint):
+    """The CDK's entry point, except that pages go to the writer directly, and that errors are for people."""
+
+    def __init__(self, source: SourceEvents, writer: LineWriter) -> None:
+        super().__init__(source)
+        self._events = source
+        self._writer = writer
+
+    def read(
+        self,
+        source_spec: ConnectorSpecification,
+        config: Mapping[str, Any],
+        catalog: ConfiguredAirbyteCatalog,
+        state: list[AirbyteStateMessage],
+    ) -> Iterable[AirbyteMessage]:
+        self.set_up_secret_filter(config, source_spec.connectionSpecification)
+        counter: defaultdict[HashableStreamDescriptor, float] = defaultdict(float)
+        for message in self._events.read_pages(config, catalog, state):
+            page = page_in(message)
+            if page is None or message.record is None:
+                yield self.handle_record_counts(message, counter)
+            else:
+                counter[HashableStreamDescriptor(message.record.stream)] += page.count
+                self._writer.write_page(message.record.stream, page)
+            self._memory_monitor.check_memory_usage()
+
+    @staticmethod
+    def validate_connection(source_spec: ConnectorSpecification, config: Mapping[str, Any]) -> None:
+        validate(config)
+
+    @staticmethod
+    def set_up_secret_filter(config: Mapping[str, Any], connection_specification: Mapping[str, Any]) -> None:
+        """Mask the secrets as they are, as they stand in JSON, and as they stand in a URL."""
+        secrets = [str(secret) for secret in get_secrets(connection_specification, config) if secret]
+        written = {
+            form
+            for secret in secrets
+            for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe="", errors="replace"))
+        }
+        update_secrets(sorted(written, key=len, reverse=True))
+
+
+class PeopleFilter(logging.Filter):
+    """Leaves out log lines of the CDK that would mislead.
+
+    Errors are reported to the user as such; the CDK's count of records counts pages; it cannot see that our error
+    handler and extractor do split windows; and it calls every wait a rate limit, where our own line says the reason.
+    """
+
+    MISLEADING = re.compile(
+        r"Read \d+ records from|Stream \w+ defines `request_window_splitting` but|UserDefinedBackoffException"
+        r"|Max retry limit reached|During the sync, the following streams did not sync"
+    )
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, AirbyteTracedException) and not self.MISLEADING.match(str(record.msg))
+
+
+class DiscreetFilter(logging.Filter):
+    """Takes out of the CDK's debug lines what may hold credentials that no filter knows yet.
+
+    It logs requests and answers as a whole, the answer to a login before its token is known to be a secret; a URL's
+    query may hold the token of a scroll.
+    """
+
+    INDISCREET = ("headers", "body", "request_body")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        fields = vars(record)
+        for name in self.INDISCREET:
+            fields.pop(name, None)
+        if isinstance(fields.get("url"), str):
+            fields["url"] = fields["url"].partition("?")[0]
+        return True
+
+
+def launch(arguments: list[str]) -> None:
+    """Run a command of the protocol; exits with 1 after an error, which has been written as a message."""
+    prepare_memory()
+    writer = LineWriter(unbuffered(sys.stdout))
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(writer)
+            handler.addFilter(PeopleFilter())
+            handler.addFilter(DiscreetFilter())
+    end_on_request(writer)
+    entrypoint = PageEntrypoint(SourceEvents(), writer)
+    try:
+        for line in entrypoint.run(entrypoint.parse_args(arguments)):
+            writer.write(f"{line}\n")
+    except ReadFailed:
+        sys.exit(1)
+    except AirbyteTracedException as error:
+        writer.write(f"{entrypoint.airbyte_message_to_string(error_message(error))}\n")
+        sys.exit(1)
+
+
+def unbuffered(stream: TextIO) -> IO[bytes]:
+    """The file beneath a text stream."""
+    stream.flush()
+    return open(stream.fileno(), "wb", buffering=0, closefd=False)
+
+
+def error_message(error: AirbyteTracedException) -> AirbyteMessage:
+    """The error without secrets; without a stack where the user can mend it."""
+    message = error.as_sanitized_airbyte_message()
+    if error.failure_type is FailureType.config_error and message.trace and message.trace.error:
+        message.trace.error.stack_trace = None
+    return message
+
+
+def prepare_memory() -> None:
+    """Settings of the process that make pages cheap; they would be no business of a library's.
+
+    glibc gives each thread an arena of its own, and each keeps what its largest pages took: with one arena for all, a
+    read with 8 workers takes half the memory. It also gives the memory of each page back to the system, which clears it
+    before it comes again: keeping it saves half of the time that the system takes. What has been imported stays for
+    good, so the garbage collector need not look through it at every page.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_ARENA_MAX, 1)
+        mallopt(M_MMAP_THRESHOLD, MOST_MEMORY)
+        mallopt(M_TRIM_THRESHOLD, MOST_MEMORY)
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+    gc.enable()
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+MOST_MEMORY = 1 << 30

@@ -1,0 +1,1 @@
+"""Rows, pages, times and ids: pure, without the CDK, HTTP or threads."""

@@ -1,0 +1,1 @@
+"""What the user gives, checked: specification, configuration, catalogue, state."""

@@ -1,0 +1,1 @@
+"""HTTP: sessions, bodies, and the limits on concurrency, rate and memory."""

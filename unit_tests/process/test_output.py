@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import pytest
+from msgspec import Raw
+
+from source_events.process.output import LineWriter
+from source_events.records.page import Identity, Page, Row
+
+
+def page(*lines: bytes) -> Page:
+    rows = [Row(Raw(line), Identity("p", "o")) for line in lines]
+    return Page(rows, len(lines), None, frozenset(), 0, len(lines), None, None, object())
+
+
+class TestWriter:
+    @pytest.fixture
+    def stream(self) -> io.BytesIO:
+        return io.BytesIO()
+
+    @pytest.mark.parametrize("number", [1, 2, 100, 100_000])
+    def test_a_page_becomes_a_message_for_each_record(self, stream, number):
+        lines = [b'{"id":"%d","text":"}}\\n"}' % position for position in range(number)]
+        LineWriter(stream).write_page('a "stream"', page(*lines))
+        messages = [json.loads(line) for line in stream.getvalue().splitlines()]
+        assert [message["type"] for message in messages] == ["RECORD"] * number
+        assert {message["record"]["stream"] for message in messages} == {'a "stream"'}
+        assert [message["record"]["data"] for message in messages] == [
+            {**json.loads(line), "provider": "p", "organizationId": "o"} for line in lines
+        ]
+        assert all(isinstance(message["record"]["emitted_at"], int) for message in messages)
+        assert stream.getvalue().endswith(b"}}\n")
+
+    def test_the_records_bytes_are_written_as_they_are(self, stream):
+        LineWriter(stream).write_page("s", page(b'{"n":1.0,"n":12345678901234567890123}'))
+        assert (
+            b'"data":{"n":1.0,"n":12345678901234567890123,"provider":"p","organizationId":"o"}}}' in stream.getvalue()
+        )
+
+    def test_a_written_page_has_left(self, stream):
+        written = page(b"{}")
+        LineWriter(stream).write_page("s", written)
+        assert (written.rows, written.reservation) == ((), None)
+
+    def test_a_page_without_records_writes_nothing(self, stream):
+        LineWriter(stream).write_page("s", page())
+        assert stream.getvalue() == b""
+
+    def test_text_that_no_encoding_has_does_not_end_the_process(self, stream):
+        LineWriter(stream).write("half a pair \ud83d\n")
+        assert stream.getvalue() == b"half a pair ?\n"
+
+    def test_lines_of_other_threads_stay_out_of_a_page(self, stream):
+        writer = LineWriter(stream)
+        lines = [b'{"id":"%d"}' % position for position in range(200)]
+        threads = [threading.Thread(target=writer.write_page, args=("s", page(*lines))) for _ in range(4)]
+        threads += [threading.Thread(target=lambda: [writer.write('{"type":"LOG"}\n') for _ in range(200)])]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(5)
+        kinds = [json.loads(line)["type"] for line in stream.getvalue().splitlines()]
+        assert (kinds.count("RECORD"), kinds.count("LOG")) == (800, 200)
+
+
+class Ended(BaseException):
+    """The process would have ended here."""
+
+
+class TestEnd:
+    @pytest.fixture
+    def ends(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        """The statuses with which the process would have ended."""
+        statuses: list[int] = []
+
+        def end(status: int) -> None:
+            statuses.append(status)
+            if threading.current_thread() is threading.main_thread():
+                raise Ended
+
+        monkeypatch.setattr(os, "_exit", end)
+        return statuses
+
+    def test_asked_between_two_lines_it_ends_at_once(self, ends):
+        with pytest.raises(Ended):
+            LineWriter(io.BytesIO()).stop(143)
+        assert ends == [143]
+
+    def test_asked_within_a_page_it_ends_behind_it(self, ends):
+        class Interrupted(io.BytesIO):
+            def write(self, data: Any) -> int:
+                if not self.getvalue():
+                    writer.stop(143)
+                    assert ends == []
+                return super().write(data)
+
+        stream = Interrupted()
+        writer = LineWriter(stream)
+        with pytest.raises(Ended):
+            writer.write_page("s", page(b'{"id":"a"}', b'{"id":"b"}'))
+        assert ends == [143]
+        assert [json.loads(line)["record"]["data"]["id"] for line in stream.getvalue().splitlines()] == ["a", "b"]
+        assert stream.getvalue().endswith(b"\n")
+
+    def test_asked_while_another_thread_writes_it_ends_behind_its_line(self, ends):
+        began, goes_on = threading.Event(), threading.Event()
+
+        class Slow(io.BytesIO):
+            def write(self, data: Any) -> int:
+                began.set()
+                goes_on.wait(5)
+                return super().write(data)
+
+        stream = Slow()
+        writer = LineWriter(stream)
+        other = threading.Thread(target=writer.write, args=("a line\n",))
+        other.start()
+        began.wait(5)
+        threading.Timer(0.05, goes_on.set).start()
+        with pytest.raises(Ended):
+            writer.stop(143)
+        assert stream.getvalue() == b"a line\n"
+        other.join(5)
+
+    def test_it_ends_quietly_when_nobody_reads_any_more(self, ends):
+        class Broken(io.BytesIO):
+            def write(self, data: Any) -> int:
+                raise BrokenPipeError
+
+        with pytest.raises(Ended):
+            LineWriter(Broken()).write("a line\n")
+        assert ends == [1]
+
+    @pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
+    def test_a_process_that_is_asked_to_end_leaves_no_half_line(self, asked):
+        code = (
+            "import sys; from source_events.process.output import LineWriter, end_on_request;"
+            "writer = LineWriter(open(1, 'wb', buffering=0, closefd=False)); end_on_request(writer);"
+            "line = 'x' * 100_000 + chr(10);"
+            "[writer.write(line) for _ in iter(int, 1)]"
+        )
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+            # Read all the while: a process that nobody reads may end in the middle of a line.
+            parts = []
+            reader = threading.Thread(target=lambda: parts.extend(iter(lambda: process.stdout.read1(1 << 20), b"")))
+            reader.start()
+            while sum(map(len, parts)) < 1_000_000:
+                time.sleep(0.01)
+            process.send_signal(asked)
+            reader.join(10)
+            written = b"".join(parts)
+        assert process.returncode == 128 + asked
+        assert set(map(len, written.splitlines())) == {100_000}
+        assert written.endswith(b"\n")
