@@ -3,49 +3,47 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
 import msgspec
 from airbyte_cdk.models import (
     AirbyteCatalog,
     AirbyteConnectionStatus,
-    AirbyteErrorTraceMessage,
-    AirbyteEstimateTraceMessage,
     AirbyteMessage,
     AirbyteRecordMessage,
     AirbyteStateMessage,
-    AirbyteStreamStatus,
-    AirbyteTraceMessage,
     ConfiguredAirbyteCatalog,
     ConnectorSpecification,
     ConnectorSpecificationSerializer,
-    EstimateType,
-    FailureType,
     Status,
-    TraceType,
     Type,
 )
 from airbyte_cdk.sources import Source
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
-from airbyte_cdk.sources.declarative.schema import InlineSchemaLoader
-from airbyte_cdk.sources.declarative.stream_slicers.declarative_partition_generator import (
-    DeclarativePartitionFactory,
-    StreamSlicerPartitionGenerator,
+from airbyte_cdk.sources.declarative.models.declarative_component_schema import (
+    DatetimeBasedCursor,
+    JsonFileSchemaLoader,
 )
+from airbyte_cdk.sources.declarative.partition_routers.single_partition_router import SinglePartitionRouter
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
+from airbyte_cdk.sources.streams.concurrent.cursor import Cursor, CursorField, FinalStateCursor
 from airbyte_cdk.sources.streams.concurrent.default_stream import DefaultStream
+from airbyte_cdk.sources.streams.concurrent.partitions.stream_slicer import StreamSlicer
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events import providers
-from source_events.components.contacts import ContactCursor, ContactRetriever, ContactRouter
-from source_events.records.page import Page, page_of, splice
+from source_events.components.contacts import BatchReader
+from source_events.components.cursors import ContactCursor
+from source_events.components.factory import Factory
+from source_events.components.partition import PagePartitions, page_of
+from source_events.records.lines import splice
+from source_events.report import Report
+from source_events.runtime import Runtime, StreamRun
 from source_events.settings.configuration import complete
 from source_events.settings.specification import specification
 from source_events.settings.sync import check_catalog, read_document, readable_state
-from source_events.transport.connection import Connection, StreamTotals, connection_of
 
 
 class SourceEvents(Source):
@@ -83,7 +81,8 @@ class SourceEvents(Source):
         """
         try:
             source = bind(config, check=True)
-            availability = source.checked_stream().check_availability()
+            with source.runtime:
+                availability = source.checked_stream().check_availability()
         except AirbyteTracedException as error:
             return AirbyteConnectionStatus(status=Status.FAILED, message=filter_secrets(str(error)))
         if availability.is_available:
@@ -100,13 +99,18 @@ class SourceEvents(Source):
         catalog: ConfiguredAirbyteCatalog,
         state: list[AirbyteStateMessage] | None = None,
     ) -> Iterator[AirbyteMessage]:
-        """Read as any source does: a message for each record."""
+        """Read as any source does: a message for each record.
+
+        A caller who leaves before the end ends all requests and threads of the read with it.
+        """
         for message in self.read_pages(config, catalog, state):
-            page = page_in(message)
+            page = page_of(message)
             if page is None or message.record is None:
                 yield message
                 continue
-            for row in page.take():
+            rows = page.rows
+            page.release()
+            for row in rows:
                 data = msgspec.json.decode(splice([row]))
                 record = AirbyteRecordMessage(
                     stream=message.record.stream, data=data, emitted_at=message.record.emitted_at
@@ -119,18 +123,14 @@ class SourceEvents(Source):
         catalog: ConfiguredAirbyteCatalog,
         state: list[AirbyteStateMessage] | None = None,
     ) -> Iterator[AirbyteMessage]:
-        """Read with a message for each page: `page_in` has its records, as lines need them.
+        """Read with a message for each page: `page_of` has its records, and whoever takes it releases it.
 
         :raises ReadFailed: after the messages of everything that could be read, if a stream failed
         """
         source = bind(config, catalog, readable_state(state))
         check_catalog(catalog, [stream["name"] for stream in source.resolved_manifest["streams"]])
-        return Report(source.connection).follow(source.read(logging.getLogger("airbyte"), config, catalog))
-
-
-def page_in(message: AirbyteMessage) -> Page | None:
-    """The page that a record message carries in place of a single record."""
-    return page_of(message.record.data) if message.type is Type.RECORD and message.record else None
+        with source.runtime:
+            yield from Report(source.runtime).follow(source.read(logging.getLogger("airbyte"), config, catalog))
 
 
 def bind(
@@ -144,178 +144,60 @@ def bind(
 
     :raises InvalidConfiguration: if the configuration is wrong
     """
-    completed = complete(config, check=check)
+    completed = complete(config)
+    runtime = Runtime(completed["num_workers"], completed["requests_per_minute"], check=check)
     manifest = providers.manifest(completed["provider"]["provider_type"])
-    return EventsDeclarativeSource(catalog=catalog, config=completed, state=state, source_config=manifest)
+    return EventsDeclarativeSource(runtime, catalog=catalog, config=completed, state=state, source_config=manifest)
 
 
 class EventsDeclarativeSource(ConcurrentDeclarativeSource):
-    """A manifest's streams; those that are read contact by contact get a cursor that can take batches of contacts."""
+    """A manifest's streams: the CDK's slices, cursors and schemas, over readers of ours."""
+
+    def __init__(self, runtime: Runtime, **arguments: Any) -> None:
+        self.runtime = runtime
+        super().__init__(**arguments)
 
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
-        return [self._by_contact(stream) for stream in super().streams(config)]
-
-    @property
-    def connection(self) -> Connection:
-        """What the requests of all streams share."""
-        return connection_of(self._config)
+        return [self._stream(definition) for definition in self.resolved_manifest["streams"]]
 
     def checked_stream(self) -> DefaultStream:
         """The stream whose first page tells whether the connection works."""
         name = self.resolved_manifest["check"]["stream_names"][0]
-        return next(
-            stream for stream in self.streams(self._config) if isinstance(stream, DefaultStream) and stream.name == name
-        )
+        return next(self._stream(each) for each in self.resolved_manifest["streams"] if each["name"] == name)
 
-    def _by_contact(self, stream: AbstractStream) -> AbstractStream:
-        router = stream.get_partition_router() if isinstance(stream, DefaultStream) else None
-        if not isinstance(router, ContactRouter) or router.retriever is None:
-            return stream
-        return self._with_contact_cursor(stream, router.retriever)
-
-    def _with_contact_cursor(self, stream: AbstractStream, retriever: ContactRetriever) -> DefaultStream:
-        cursor = ContactCursor(
-            stream.name, self._config, retriever, self._message_repository, self._connector_state_manager
-        )
-        partitions = DeclarativePartitionFactory(
-            stream.name, InlineSchemaLoader(schema={}, parameters={}), retriever, self._message_repository
-        )
+    def _stream(self, definition: Mapping[str, Any]) -> DefaultStream:
+        run = self.runtime.stream(definition["name"])
+        schema = self._schema(definition)
+        reader = Factory(self._config, self.runtime, run, schema["properties"]).make(definition["retriever"])
+        cursor, slicer = self._cursor(definition, run, reader)
         return DefaultStream(
-            partition_generator=StreamSlicerPartitionGenerator(partitions, cursor),
-            name=stream.name,
-            json_schema=stream.get_json_schema,
-            primary_key=[key[0] for key in stream.as_airbyte_stream().source_defined_primary_key or []],
-            cursor_field=cursor.cursor_field,
+            partition_generator=PagePartitions(run.name, self._config, self.runtime, slicer, reader),
+            name=run.name,
+            json_schema=schema,
+            primary_key=[definition["primary_key"]],
+            cursor_field=CursorField("createdAt") if "incremental_sync" in definition else None,
             logger=self.logger,
             cursor=cursor,
         )
 
+    def _schema(self, definition: Mapping[str, Any]) -> Mapping[str, Any]:
+        loader = self._constructor.create_component(JsonFileSchemaLoader, definition["schema_loader"], self._config)
+        schema: Mapping[str, Any] = loader.get_json_schema()
+        return schema
 
-def estimate(stream: str, records: int) -> AirbyteMessage:
-    """What a platform draws a progress bar from: the records that the stream is likely to have."""
-    message = AirbyteEstimateTraceMessage(name=stream, type=EstimateType.STREAM, row_estimate=records)
-    return AirbyteMessage(
-        type=Type.TRACE,
-        trace=AirbyteTraceMessage(type=TraceType.ESTIMATE, emitted_at=time.time() * 1000, estimate=message),
-    )
-
-
-def account(totals: StreamTotals, *, complete: bool) -> str:
-    """What became of a stream's rows, to go on a log line; nothing where each row is a record and none was announced.
-
-    Which rows came twice can be said only of a stream that has been read to its end.
-    """
-    repeated = totals.repeated if complete else 0
-    skipped = {reason: number for reason, number in totals.left_out.items() if number}
-    parts = [f"{totals.received} rows read"]
-    if totals.announced is not None:
-        of_them = "" if totals.answered == totals.finished else f" for {totals.answered} of them"
-        parts.append(f"{totals.announced} announced{of_them}")
-    if repeated:
-        parts.append(f"{repeated} repeated")
-    if skipped:
-        reasons = ", ".join(f"{number} {reason}" for reason, number in skipped.items())
-        parts.append(f"{sum(skipped.values())} skipped ({reasons})")
-    if totals.gone:
-        parts.append(f"{totals.gone} not found any more")
-    differs = totals.announced is not None and totals.announced != totals.answered
-    if len(parts) == 1:
-        return ""
-    return f"; {', '.join(parts)}{DIFFERS if differs else ''}"
-
-
-DIFFERS = "; announced is not what came, and all that came was read"
-
-
-def ends_last(messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
-    """The messages with a stream's end behind its last state: the CDK queues that state, and tells the end at once."""
-    ends: dict[str, AirbyteMessage] = {}
-    try:
-        for message in messages:
-            status = message.trace.stream_status if message.trace else None
-            if status and status.status in ENDS:
-                ends[status.stream_descriptor.name] = message
-                continue
-            yield message
-            stream = message.state.stream.stream_descriptor.name if message.state and message.state.stream else ""
-            if stream in ends:
-                yield ends.pop(stream)
-    except AirbyteTracedException:
-        yield from ends.values()
-        raise
-    yield from ends.values()
-
-
-ENDS = (AirbyteStreamStatus.COMPLETE, AirbyteStreamStatus.INCOMPLETE)
-
-
-class ReadFailed(AirbyteTracedException):
-    """At least one stream failed; its own error has been reported in the messages before."""
-
-
-class Report:
-    """Follows the messages of a read, so that what they report is right for pages and clear for people.
-
-    The CDK counts pages as records, repeats an error for each slice that it hits, shows the stack of errors that only
-    the user can mend, and sums all errors up as a `config_error`.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        self._totals = connection.totals
-        self._memory = connection.memory
-        self._undated = connection.undated
-        self._records: dict[str, int] = {}
-        self._errors: dict[tuple[str, str], AirbyteErrorTraceMessage] = {}
-        self._logger = logging.getLogger("airbyte")
-
-    def follow(self, messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
-        try:
-            for message in ends_last(messages):
-                yield from (estimate(*told) for told in self._totals.estimates())
-                if message.type is Type.TRACE and message.trace is not None:
-                    if self._is_repeated(message.trace):
-                        continue
-                    self._conclude(message.trace)
-                page = page_in(message)
-                if page is not None and message.record is not None:
-                    stream = message.record.stream
-                    self._records[stream] = self._records.get(stream, 0) + page.count
-                with self._memory.handing_over():
-                    yield message
-        except AirbyteTracedException as summary:
-            if not self._errors:
-                raise
-            raise self._failed() from summary
-        if self._undated:
-            self._logger.warning(f"{len(self._undated)} events have no time; their `createdAt` is null.")
-
-    def _is_repeated(self, trace: AirbyteTraceMessage) -> bool:
-        """Whether this error has been reported; if not, it is made fit to be."""
-        error = trace.error
-        if trace.type is not TraceType.ERROR or error is None:
-            return False
-        stream = error.stream_descriptor.name if error.stream_descriptor else ""
-        error.message = filter_secrets(f"{stream}: {error.message}" if stream else error.message)
-        error.internal_message = filter_secrets(error.internal_message or "")
-        error.stack_trace = (
-            None if error.failure_type is FailureType.config_error else filter_secrets(error.stack_trace or "")
+    def _cursor(self, definition: Mapping[str, Any], run: StreamRun, reader: Any) -> tuple[Cursor, StreamSlicer]:
+        messages, states = self._message_repository, self._connector_state_manager
+        if isinstance(reader, BatchReader):
+            contacts = ContactCursor(run, self._config, reader.contacts, messages, states)
+            return contacts, contacts
+        if "incremental_sync" not in definition:
+            return FinalStateCursor(run.name, None, messages), SinglePartitionRouter(parameters={})
+        cursor = self._constructor.create_concurrent_cursor_from_datetime_based_cursor(
+            DatetimeBasedCursor,
+            definition["incremental_sync"],
+            run.name,
+            None,
+            states.get_stream_state(run.name, None),
+            self._config,
         )
-        key = (stream, error.message)
-        if key in self._errors:
-            return True
-        self._errors[key] = error
-        return False
-
-    def _conclude(self, trace: AirbyteTraceMessage) -> None:
-        status = trace.stream_status
-        if status and status.status in ENDS:
-            name = status.stream_descriptor.name
-            complete = status.status is AirbyteStreamStatus.COMPLETE
-            self._logger.info(
-                f"{name}: {self._records.get(name, 0)} records, {status.status.value.lower()}"
-                f"{account(self._totals.of(name), complete=complete)}"
-            )
-
-    def _failed(self) -> ReadFailed:
-        first = next(iter(self._errors.values()))
-        return ReadFailed(message=first.message, internal_message=first.message, failure_type=first.failure_type)
+        return cursor, cursor

@@ -1,135 +1,218 @@
-"""Paging that ends on what the API really says, and never runs in circles."""
+"""Paging that ends on what the API really says, and never runs in circles.
 
+A paging begins with each slice and is told of each page. It says what the next request asks for, or that the slice is
+at its end.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import InitVar, dataclass
-from typing import Any
 
-import requests
 from airbyte_cdk.models import FailureType
-from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import PaginationStrategy
-from airbyte_cdk.sources.types import Config, Record, StreamSlice
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_events.records.page import Page, page_of
-from source_events.transport.connection import PageResponse, connection_of, counts, stream_of
+from source_events.records.page import Page
+from source_events.runtime import failure
 
-
-class PageToken(str):
-    """A token as the API gave it, with what has been read on the way to it.
-
-    `announced` is the total of the slice's first answer, `total` that of the last; `beginnings` counts how often the
-    slice has been begun anew.
-    """
-
-    fingerprints: frozenset[int]
-    received: int
-    announced: int | None
-    total: int | None
-    beginnings: int
-
-    def __new__(
-        cls,
-        value: str,
-        fingerprints: frozenset[int],
-        received: int,
-        announced: int | None,
-        total: int | None = None,
-        beginnings: int = 0,
-    ) -> "PageToken":
-        token = super().__new__(cls, value)
-        token.fingerprints = fingerprints
-        token.received = received
-        token.announced = announced
-        token.total = total
-        token.beginnings = beginnings
-        return token
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "PageToken":
-        """Itself: the CDK copies the parameters of each request."""
-        return self
-
-
-START = PageToken("", frozenset(), 0, None)
+PageParameters = Mapping[str, str | int]
+"""What a request says of the page that it wants."""
 
 MOST_BEGINNINGS = 3
 """How often a slice is begun anew because it changes while it is read; a total that is never the same means nothing."""
 
 
-def announced_by(response: requests.Response) -> int | None:
-    """The total that an answer announces, which may also be one without rows."""
-    return response.answer.announced if isinstance(response, PageResponse) and response.answer else None
+class Moved(Exception):
+    """Rows have moved between the pages of a slice: it must be read anew from its first page."""
 
 
-def growth(before: int | None, total: int | None, *, end: int, rows: int, pages: int) -> int:
-    """By how much the total has grown from one answer of a slice to the next; negative if it has shrunk.
+class Paging(ABC):
+    """How the pages of an endpoint follow each other.
 
-    Rows that are deleted or added while pages are read, which count by rows, move others from page to page. `end` is
-    the place of the page's last row, `rows` are the page's, and `pages` counts it as well if it has any. No growth is
-    made out where the numbers cannot be totals: some APIs announce the rows of a page, or those that are yet to come.
-    """
-    if not before or not total or total < (end if rows else 1):
-        return 0
-    earlier_pages = pages - bool(rows)
-    a_page = (end - rows) // earlier_pages if earlier_pages else 0
-    return total - before if abs(total - before) < a_page else 0
-
-
-@dataclass
-class TokenPagination(PaginationStrategy):
-    """Follows the token of each answer until an answer has no rows or no token.
-
-    The announced total never ends the paging. The token may be the same on each page; an answer with the same rows as
-    an earlier one of the slice is an error, because it would go on for ever.
+    A page ends its slice if it has no rows. It also does if all that is announced has been received, and either
+    `total`, by documentation, is the number of all the rows, or the page has fewer rows than the fullest one that the
+    endpoint has served in this sync. An announced number alone ends nothing.
     """
 
-    config: Config
-    parameters: InitVar[Mapping[str, Any]]
+    def __init__(self, *, total: bool = False) -> None:
+        self._total = total
+        self._fullest = 0
+        self._lock = threading.Lock()
+
+    @abstractmethod
+    def begin(self, beginning: int = 0) -> Pages:
+        """The pages of a slice, which has been begun so often before."""
+
+    def is_last(self, page: Page, received: int) -> bool:
+        with self._lock:
+            fullest, self._fullest = self._fullest, max(self._fullest, page.received)
+        if not page.received:
+            return True
+        if page.announced is None or received < page.announced:
+            return False
+        return self._total or page.received < fullest
+
+
+class Pages(ABC):
+    """The pages of one slice that have been read so far.
+
+    `received` counts their rows; `announced` is the total of the first answer, `total` that of the last.
+    """
+
+    def __init__(self, paging: Paging, beginning: int = 0) -> None:
+        self.beginning = beginning
+        self.received = 0
+        self.announced: int | None = None
+        self.total: int | None = None
+        self.number = 0
+        self._paging = paging
+        self._fingerprints: set[int] = set()
 
     @property
-    def initial_token(self) -> None:
-        return None
+    def first(self) -> PageParameters:
+        """What the first request asks for."""
+        return {}
 
-    def get_page_size(self) -> None:
-        return None
+    def next(self, page: Page) -> PageParameters | None:
+        """What the request behind this page asks for; nothing, if the slice is at its end.
 
-    def next_page_token(
-        self,
-        response: requests.Response,
-        last_page_size: int,
-        last_record: Record | None,
-        last_page_token_value: Any | None,
-        page_size_override: int | None = None,
-        stream_slice: StreamSlice | None = None,
-    ) -> PageToken | None:
-        before = last_page_token_value if isinstance(last_page_token_value, PageToken) else START
-        page = page_of(last_record.data) if last_record else None
-        following = self._after(page, before, response, stream_slice) if page else None
-        if following is None or page is None or not page.token:
-            self._finish(response, before if following is None else following, stream_slice)
-            return None
-        return following
+        :raises Moved: if the slice must be begun anew
+        :raises AirbyteTracedException: if the API repeats a page
+        """
+        self.look_at(page)
+        self.announced = self.announced if self.number else page.announced
+        self.total = page.announced
+        self.received += page.received
+        if page.received:
+            self.number += 1
+        return None if self._paging.is_last(page, self.received) else self.following(page)
 
-    def _finish(self, response: requests.Response, end: PageToken, stream_slice: StreamSlice | None) -> None:
-        """Count a slice that has come to its end. An answer without rows, too, may have announced some."""
-        announced = announced_by(response) if end is START else end.announced
-        if counts(stream_slice):
-            connection_of(self.config).totals.finish(stream_of(response), end.received, announced)
+    @abstractmethod
+    def following(self, page: Page) -> PageParameters | None:
+        """What the request behind a page with rows asks for."""
 
-    def _after(
-        self, page: Page, before: PageToken, response: requests.Response, stream_slice: StreamSlice | None
-    ) -> PageToken:
-        received = before.received + page.received
-        if page.fingerprint in before.fingerprints:
-            raise AirbyteTracedException(
-                message=f"The API repeats a page after {received} rows instead of going on. "
+    def look_at(self, page: Page) -> None:
+        """See whether a page goes on from those before."""
+        if not page.received:
+            return
+        if page.fingerprint in self._fingerprints:
+            raise failure(
+                f"The API repeats a page after {self.received + page.received} rows instead of going on. "
                 "Try again later; if it persists, choose a shorter window_size.",
-                internal_message="two answers of one slice have the same rows",
-                failure_type=FailureType.transient_error,
+                FailureType.transient_error,
             )
-        announced = before.announced if before.fingerprints else page.announced
-        if before is START and announced and counts(stream_slice):
-            # The others are likely to become as many records as the rows of the first page.
-            expected = announced * page.count // page.received
-            connection_of(self.config).totals.begin(stream_of(response), expected)
-        fingerprints = before.fingerprints | {page.fingerprint}
-        return PageToken(page.token or "", fingerprints, received, announced, page.announced, before.beginnings)
+        self._fingerprints.add(page.fingerprint)
+
+    def growth(self, page: Page) -> int:
+        """By how much the total has grown since the last page; negative if it has shrunk.
+
+        Rows that are deleted or added while pages are read, which count by rows, move others from page to page. No
+        growth is made out where the numbers cannot be totals: some APIs announce the rows of a page, or those that are
+        yet to come.
+        """
+        before, total, end = self.total, page.announced, self.received + page.received
+        if not before or not total or total < (end if page.received else 1):
+            return 0
+        a_page = self.received // self.number if self.number else 0
+        return total - before if abs(total - before) < a_page else 0
+
+
+class SinglePage(Paging):
+    """An endpoint without a next page.
+
+    An answer with `limit` rows may have been cut off; so may one with a lower round number of rows, which a server may
+    keep to, that announces more. An announced total alone proves nothing.
+    """
+
+    def __init__(self, limit: int | None = None) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def begin(self, beginning: int = 0) -> Pages:
+        return OnlyPage(self, beginning)
+
+
+class CutOff(Exception):
+    """An answer may lack rows, and there is no next page: the slice must be divided."""
+
+
+class OnlyPage(Pages):
+    _paging: SinglePage
+
+    def following(self, page: Page) -> PageParameters | None:
+        rows, announced, limit = page.received, page.announced, self._paging.limit
+        capped_lower = announced is not None and announced > rows and rows >= 100 and rows % 100 == 0
+        if limit is not None and (rows >= limit or capped_lower):
+            raise CutOff(f"{rows} rows and no next page")
+        return None
+
+
+class TokenPaging(Paging):
+    """Follows the token of each answer until an answer has no rows or no token; it may be the same on each page."""
+
+    def __init__(self, parameter: str, *, total: bool = False) -> None:
+        super().__init__(total=total)
+        self.parameter = parameter
+
+    def begin(self, beginning: int = 0) -> Pages:
+        return TokenPages(self, beginning)
+
+
+class TokenPages(Pages):
+    _paging: TokenPaging
+
+    def following(self, page: Page) -> PageParameters | None:
+        return {self._paging.parameter: page.token} if page.token else None
+
+
+class OffsetPaging(Paging):
+    """Asks on behind the rows that came.
+
+    A page shorter than asked for says nothing, because the largest page that the API gives is not known. Where the
+    total shrinks, rows have been deleted, and as many others may have moved to a page that has been read already: the
+    slice is begun anew. With `grows_in_front` so it is where the total grows: new rows do not come last.
+    """
+
+    def __init__(self, parameter: str = "offset", *, total: bool = False, grows_in_front: bool = False) -> None:
+        super().__init__(total=total)
+        self.parameter = parameter
+        self.grows_in_front = grows_in_front
+
+    def begin(self, beginning: int = 0) -> Pages:
+        return OffsetPages(self, beginning)
+
+
+class OffsetPages(Pages):
+    _paging: OffsetPaging
+
+    def look_at(self, page: Page) -> None:
+        growth = self.growth(page)
+        if self.beginning < MOST_BEGINNINGS and (growth < 0 or (growth > 0 and self._paging.grows_in_front)):
+            raise Moved
+        super().look_at(page)
+
+    def following(self, page: Page) -> PageParameters | None:
+        return {self._paging.parameter: self.received}
+
+
+class NumberPaging(Paging):
+    """Asks for one page number after the other."""
+
+    def __init__(self, parameter: str = "page", first: int = 1, *, total: bool = False) -> None:
+        super().__init__(total=total)
+        self.parameter = parameter
+        self.first = first
+
+    def begin(self, beginning: int = 0) -> Pages:
+        return NumberedPages(self, beginning)
+
+
+class NumberedPages(Pages):
+    _paging: NumberPaging
+
+    @property
+    def first(self) -> PageParameters:
+        return {self._paging.parameter: self._paging.first}
+
+    def following(self, page: Page) -> PageParameters | None:
+        return {self._paging.parameter: self._paging.first + self.number}

@@ -1,178 +1,274 @@
-"""The CDK's requester over the source's shared connections."""
+"""One request of a slice, with all of its attempts, to its decoded answer."""
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlencode
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+from urllib.parse import quote, urlencode
 
+import msgspec
 import requests
-from airbyte_cdk.sources.declarative.requesters.http_requester import HttpRequester
-from airbyte_cdk.sources.declarative.requesters.request_options.interpolated_request_options_provider import (
-    InterpolatedRequestOptionsProvider,
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.types import Config
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
+
+from source_events.components.authentication import Authenticator
+from source_events.components.decoder import AnswerRefused, Decoder
+from source_events.components.errors import (
+    Expired,
+    Gone,
+    Passing,
+    Refused,
+    excerpt,
+    judge,
+    refusals_of,
+    unanswered,
+    undocumented,
 )
-from airbyte_cdk.sources.streams.http import HttpClient
-from airbyte_cdk.sources.streams.http.error_handlers.response_models import SUCCESS_RESOLUTION
-from airbyte_cdk.sources.types import StreamSlice, StreamState
+from source_events.components.paging import PageParameters
+from source_events.components.templates import Template
+from source_events.components.windows import Slice, Windows
+from source_events.records.page import Answer
+from source_events.runtime import Runtime, StreamRun
+from source_events.transport.body import BodyTooLarge
+from source_events.transport.network import Reply
 
-from source_events.components.decoder import AnswerDecoder
-from source_events.components.errors import AnswerErrorHandler
-from source_events.transport.connection import PageResponse, Session, connection_of
+logger = logging.getLogger("airbyte")
 
-CONNECT_TIMEOUT, READ_TIMEOUT = 10.0, 60.0
-"""Seconds. The read time-out is for the gap between two pieces of an answer, not for the whole of it."""
+LONGEST_WAIT = 300.0
+"""Seconds that one request may take with all its attempts and waits: a platform takes a longer silence for a dead
+connector."""
 MOST_TEMPLATES = 1000
 
 
-@dataclass
-class SharedRequester(HttpRequester):
-    """An HTTP requester whose requests count towards the source's common limits and are retried by its common rules.
+class Requester:
+    """An endpoint: how it is asked, and what its refusals mean.
 
-    Requests that differ only in a piece of their address or in the paginator's parameters, as those for one contact
-    after the other or for a slice's pages, are made from a template: to evaluate and prepare each of them costs several
-    times what it takes to send it. The pieces are the slice's extra fields whose names end in `_path`, escaped. A
-    manifest's requests must refer to nothing else of a slice that has such pieces but its times and its other extra
-    fields, and to no page token.
+    `url`, `parameters`, `headers` and `body` are templates. They may speak of `config`, of the slice's `window` and, as
+    `{{ contact }}` and in no other form, of its contact. Requests that differ only in the contact or in the page are
+    made from one prepared request: to evaluate and prepare each of them costs several times what it takes to send it.
+
+    `page_size` is the parameter that says how many rows a page may have, and how many are asked for; a check asks for
+    one. `scroll` is the parameter that continues a scroll, where the server keeps the place and not the client: an
+    answer to it that is lost cannot be asked for again.
     """
 
-    request_parameters: Mapping[str, Any] = field(default_factory=dict)
-    request_headers: Mapping[str, Any] = field(default_factory=dict)
+    ends_all = False
+    """Whether no stream can be read where this endpoint cannot."""
 
-    def __post_init__(self, parameters: Mapping[str, Any] | None) -> None:
-        parameters = parameters or {}
-        self.request_options_provider = InterpolatedRequestOptionsProvider(
-            config=self.config,
-            parameters=parameters,
-            request_parameters=dict(self.request_parameters),
-            request_headers=dict(self.request_headers),
-        )
-        super().__post_init__(parameters)
-        if isinstance(self.error_handler, AnswerErrorHandler) and isinstance(self.decoder, AnswerDecoder):
-            self.error_handler.decoder = self.decoder
-        self._session = Session(connection_of(self.config))
-        self._templates: dict[Any, tuple[requests.PreparedRequest, Mapping[str, Any]]] = {}
-        # The CDK's requester opens a session of its own and cannot be given one.
-        self._http_client = HttpClient(
-            name=self.name,
-            logger=self.logger,
-            error_handler=self.error_handler,
-            session=self._session,
-            authenticator=self._authenticator,
-            backoff_strategy=self.error_handler.backoff_strategies if self.error_handler else None,  # type: ignore[attr-defined]
-            disable_retries=self.disable_retries,
-            message_repository=self.message_repository,
-            request_timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
-        )
-
-    def send_request(
+    def __init__(
         self,
-        stream_state: StreamState | None = None,
-        stream_slice: StreamSlice | None = None,
-        next_page_token: Mapping[str, Any] | None = None,
-        path: str | None = None,
-        request_headers: Mapping[str, Any] | None = None,
-        request_params: Mapping[str, Any] | None = None,
-        request_body_data: Mapping[str, Any] | str | None = None,
-        request_body_json: Mapping[str, Any] | None = None,
-        log_formatter: Callable[[requests.Response], Any] | None = None,
-    ) -> requests.Response | None:
-        """As the CDK does; but a request of a slice is sent at once, and left to the CDK if it fails.
-
-        So are all requests of a command with `--debug`, which the CDK describes in the log.
-        """
-        if stream_slice is not None and path is None and not self.logger.isEnabledFor(logging.DEBUG):
-            request, settings = self._request(stream_slice, request_headers or {}, request_params or {})
-            response = self._send_at_once(request, settings)
-            if response is not None:
-                return self._noted(response)
-        response = super().send_request(
-            stream_state,
-            stream_slice,
-            next_page_token,
-            path,
-            request_headers,
-            request_params,
-            request_body_data,
-            request_body_json,
-            log_formatter,
+        config: Config,
+        runtime: Runtime,
+        stream: StreamRun,
+        decoder: Decoder,
+        url: str,
+        method: str = "GET",
+        parameters: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Any = None,
+        page_size: Mapping[str, int] | None = None,
+        scroll: str | None = None,
+        windows: Windows | None = None,
+        authenticator: Authenticator | None = None,
+        refusals: Mapping[Any, Any] | None = None,
+    ) -> None:
+        self.decoder = decoder
+        self.limit = 1 if runtime.check else next(iter((page_size or {}).values()), None)
+        self._runtime = runtime
+        self._stream = stream
+        self._method = method
+        self._body = Template(body, config)
+        self._url = Template(url, config)
+        self._parameters = Template(dict(parameters or {}), config)
+        self._headers = Template(dict(headers or {}), config)
+        self._page_size = dict.fromkeys(page_size or (), self.limit)
+        self._scroll = scroll
+        self._windows = windows or Windows(config)
+        self._authenticator = authenticator
+        self._refusals = refusals_of(refusals or {})
+        self._prepared: dict[tuple[Any, ...], Prepared] = {}
+        self._attempts = Retrying(
+            retry=retry_if_exception_type(Passing),
+            wait=_wait,
+            stop=stop_after_attempt(runtime.max_attempts) | stop_before_delay(LONGEST_WAIT),
+            sleep=self._sleep,
+            before_sleep=self._tell,
+            retry_error_callback=self._give_up,
         )
-        return self._noted(response)
 
-    def _noted(self, response: requests.Response | None) -> requests.Response | None:
-        """The answer with the stream that it is for; one that the manifest ignores counts as gone."""
-        if isinstance(response, PageResponse):
-            response.stream = self.name
-        if response is not None and not response.ok:
-            connection_of(self.config).totals.miss(self.name)
-        return response
+    def ask(self, part: Slice, page: PageParameters, *, reserve: bool = True) -> Answer | None:
+        """The answer to a request; none where the API does not know the contact any more, which is said in the log.
 
-    def _request(
-        self, stream_slice: StreamSlice, headers: Mapping[str, Any], params: Mapping[str, Any]
-    ) -> tuple[requests.PreparedRequest, Mapping[str, Any]]:
-        """A request of a slice, and the environment's settings for its host."""
-        pieces = {name: value for name, value in stream_slice.extra_fields.items() if name.endswith("_path")}
-        template, settings = self._template(stream_slice, pieces, headers)
-        request = template.copy()
-        url = request.url or ""
-        for name, value in pieces.items():
-            url = url.replace(_mark(name), value)
-        given = {name: value for name, value in params.items() if value is not None}
-        request.url = f"{url}{'&' if '?' in url else '?'}{urlencode(given)}" if given else url
-        if self._session.cookies:
-            # Some that an answer has brought since, as those that lead to one server of several.
-            request.headers.pop("Cookie", None)
-            request.prepare_cookies(self._session.cookies)
-        return request, settings
+        The answer's memory belongs to the caller, unless it is not to be reserved.
 
-    def _template(
-        self, stream_slice: StreamSlice, pieces: Mapping[str, str], headers: Mapping[str, Any]
-    ) -> tuple[requests.PreparedRequest, Mapping[str, Any]]:
-        """A request with marks in the place of the pieces, and without the paginator's parameters."""
-        common = {
-            name: value
-            for name, value in stream_slice.extra_fields.items()
-            if name not in pieces and isinstance(value, str)
-        }
-        # The partition may hold further objects, which are no part of a key.
-        partition = "" if pieces else repr(stream_slice.partition)
-        key = (*stream_slice.cursor_slice.items(), *common.items(), *headers.items(), partition)
-        template = self._templates.get(key)
-        if template is None:
-            marked = StreamSlice(
-                partition=stream_slice.partition,
-                cursor_slice=stream_slice.cursor_slice,
-                extra_fields={**common, **{name: _mark(name) for name in pieces}},
-            )
-            request = self._session.prepare_request(
-                requests.Request(
-                    method=self.get_method().value,
-                    url=self._get_url(stream_slice=marked),
-                    headers=self._request_headers({}, marked, None, headers),
-                    params=self._request_params({}, marked, None),
-                )
-            )
-            template = request, self._session.merge_environment_settings(request.url, {}, None, None, None)
-            if len(self._templates) >= MOST_TEMPLATES:
-                self._templates.clear()
-            self._templates[key] = template
-        return template
-
-    def _send_at_once(self, request: requests.PreparedRequest, settings: Mapping[str, Any]) -> requests.Response | None:
-        """The answer, if it is a page. Any other is what the CDK will get when it sends the same request."""
-        if self._session.auth is not None:
-            self._session.auth(request)  # type: ignore[operator]
+        :raises Expired: if the scroll that the slice is read with is of no use any more
+        :raises AirbyteTracedException: if the request is refused, or all its attempts have failed
+        """
+        request, settings = self._request(part, page)
         try:
-            response = self._session.send(request, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), **settings)
-        except requests.RequestException as error:
-            self._session.answer_next_with(error)
+            return self._attempts(self._attempt, request, settings, self._scroll in page, reserve)
+        except Gone as gone:
+            self._stream.counts.count_gone()
+            logger.info(f"{self._stream.name}: {gone}" + (f" Contact: {part.contact}." if part.contact else ""))
             return None
-        if response.ok and self.error_handler.interpret_response(response) is SUCCESS_RESOLUTION:  # type: ignore[union-attr]
-            return response
-        self._session.answer_next_with(response)
-        return None
+        except Refused as refused:
+            everywhere = refused.everywhere or self.ends_all
+            raise self._stream.fail(refused.message, refused.failure_type, ends_all=everywhere) from None
+
+    def _attempt(
+        self, request: requests.PreparedRequest, settings: Mapping[str, Any], continues_scroll: bool, reserve: bool
+    ) -> Answer:
+        self._stream.raise_failure()
+        reply = None
+        try:
+            reply = self._authenticated(request, settings, reserve)
+            judge(reply, self._refusals, continues_scroll=continues_scroll)
+            answer = self._decoded(reply)
+        except Passing as passing:
+            if continues_scroll and passing.lost:
+                # The scroll may have moved on, also under the same id: another request would get the page behind.
+                logger.info(f"{passing}. The page of a scroll may be lost with it, so its slice is read again.")
+                raise Expired("The answers to a scroll are lost again and again") from passing
+            if passing.crowded:
+                self._runtime.rate.refused()
+            raise
+        finally:
+            if reply is not None:
+                reply.release()
+        self._runtime.rate.succeeded()
+        return answer
+
+    def _authenticated(self, request: requests.PreparedRequest, settings: Mapping[str, Any], reserve: bool) -> Reply:
+        """The reply to the request with credentials; with others, where they have turned out to be old."""
+        authenticator = self._authenticator
+        if authenticator is None:
+            return self._fetch(request, settings, reserve)
+        headers = authenticator.headers()
+        for renewals in range(authenticator.renewals + 1):
+            request.headers.update(headers)
+            reply = self._fetch(request, settings, reserve)
+            if reply.status != authenticator.refused_with:
+                if reply.ok:
+                    authenticator.accept()
+                return reply
+            if renewals and authenticator.is_used_elsewhere(headers):
+                reply.release()
+                raise Passing(
+                    f"The API refuses the token of a new login ({reply.status}), although earlier ones were accepted: "
+                    "the account is in use elsewhere, and each login there ends the session here",
+                    "Give each connection an account of its own, or let them run one after the other.",
+                    crowded=True,
+                )
+            if renewals == authenticator.renewals:
+                break
+            reply.release()
+            if renewals:
+                # Somebody else's login may have come in between. Where it was a missing permission, it still is one.
+                self._runtime.network.wait(random.uniform(0.5, 1.5))
+            headers = authenticator.headers(instead_of=headers)
+        return reply
+
+    def _fetch(self, request: requests.PreparedRequest, settings: Mapping[str, Any], reserve: bool) -> Reply:
+        try:
+            return self._runtime.network.fetch(request, settings, reserve=reserve)
+        except (requests.RequestException, OSError) as error:
+            raise unanswered(error) from error
+        except BodyTooLarge as error:
+            raise Refused(str(error), FailureType.config_error) from error
+
+    def _decoded(self, reply: Reply) -> Answer:
+        """The answer, which the reply's memory goes to."""
+        try:
+            answer = self.decoder.decode(reply.body)
+        except msgspec.DecodeError as error:
+            raise undocumented(reply, error) from error
+        except AnswerRefused as refused:
+            message = f"The API refused the request: {excerpt(str(refused))}"
+            raise Refused(message, FailureType.system_error) from refused
+        answer.memory, reply.memory = reply.memory, None
+        return answer
+
+    def _request(self, part: Slice, page: PageParameters) -> tuple[requests.PreparedRequest, Mapping[str, Any]]:
+        key = (part.first, part.last, part.open_start, part.open_end, part.contact is None)
+        prepared = self._prepared.get(key)
+        if prepared is None:
+            if len(self._prepared) >= MOST_TEMPLATES:
+                self._prepared.clear()
+            prepared = self._prepared[key] = self._prepare(part)
+        return prepared.request_for(part.contact, page), prepared.settings
+
+    def _prepare(self, part: Slice) -> Prepared:
+        names = {"window": self._windows.of(part), "contact": "" if part.contact is None else MARK}
+        url = str(self._url.render(**names))
+        request = self._runtime.network.prepare(
+            self._method,
+            url,
+            self._headers.render(**names),
+            {**self._parameters.render(**names), **self._page_size},
+            self._body.render(**names),
+        )
+        return Prepared(request, self._runtime.network.settings(url))
+
+    def _sleep(self, seconds: float) -> None:
+        self._runtime.network.wait(seconds)
+
+    def _tell(self, state: RetryCallState) -> None:
+        wait = state.next_action.sleep if state.next_action else 0.0
+        logger.info(f"{_problem(state)} {self._counted(state)}. The next attempt is in {wait:.1f} s.")
+
+    def _give_up(self, state: RetryCallState) -> NoReturn:
+        passing = _error(state)
+        waiting = "" if passing.retry_after is None else f" and asks to wait {passing.retry_after:.0f} seconds"
+        message = f"{passing.problem}{waiting} {self._counted(state)}. {passing.advice}"
+        everywhere = passing.everywhere or self.ends_all
+        raise self._stream.fail(message, FailureType.transient_error, ends_all=everywhere) from passing
+
+    def _counted(self, state: RetryCallState) -> str:
+        return f"(attempt {state.attempt_number} of {self._runtime.max_attempts})"
 
 
-def _mark(name: str) -> str:
-    return f"0{name}0"
+MARK = "contact-4f1c9be2d07a"
+"""Stands in a prepared request where the contact will."""
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A request with a mark in the place of the contact and without the parameters of a page; and its settings."""
+
+    request: requests.PreparedRequest
+    settings: Mapping[str, Any]
+
+    def request_for(self, contact: str | None, page: PageParameters) -> requests.PreparedRequest:
+        request = self.request.copy()
+        url = request.url or ""
+        if contact is not None:
+            url = url.replace(MARK, quote(contact, safe=""))
+            if isinstance(request.body, bytes) and MARK.encode() in request.body:
+                request.prepare_body(None, None, json.loads(request.body.replace(MARK.encode(), _escaped(contact))))
+        request.url = f"{url}{'&' if '?' in url else '?'}{urlencode(page)}" if page else url
+        return request
+
+
+def _escaped(contact: str) -> bytes:
+    return json.dumps(contact)[1:-1].encode()
+
+
+def _wait(state: RetryCallState) -> float:
+    """Doubles from one second, with a fifth of jitter; `Retry-After` takes its place where the API sends it."""
+    asked = _error(state).retry_after
+    return asked if asked is not None else min(2.0 ** (state.attempt_number - 1), 64.0) * random.uniform(0.8, 1.2)
+
+
+def _error(state: RetryCallState) -> Passing:
+    error = state.outcome.exception() if state.outcome else None
+    assert isinstance(error, Passing)
+    return error
+
+
+def _problem(state: RetryCallState) -> str:
+    return _error(state).problem

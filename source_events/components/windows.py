@@ -1,138 +1,76 @@
-"""Dense slices: what one worker would page through alone is divided among those that have nothing to do."""
+"""Slices: whole seconds of UTC, what a manifest's request says of them, and how they are divided."""
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import InitVar, dataclass
-from datetime import datetime, timedelta
-from queue import SimpleQueue
-from typing import Any
+from __future__ import annotations
 
-from airbyte_cdk.sources.declarative.retrievers.retriever import Retriever
-from airbyte_cdk.sources.types import Config, Record, StreamSlice
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
 
-from source_events.components.contacts import windows
-from source_events.records.page import Page, page_of
-from source_events.transport.connection import Readers, connection_of
+from airbyte_cdk.sources.types import Config
 
-PAGES_WORTH_DIVIDING, ROWS_WORTH_DIVIDING = 4, 2000
-"""The first page of a slice that is divided has been read for nothing; from so many pages on that is little."""
+from source_events.records.times import earlier, format_time
+
+SECOND = timedelta(seconds=1)
 
 
-@dataclass
-class DividingRetriever(Retriever):
-    """Reads slices with the retriever `pages`, and divides those that are dense while other workers are idle.
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The seconds from `first` to `last`, both inclusive, of all contacts or of one.
 
-    So a sync of one day, which is one slice, keeps all workers busy if the day has many events, and makes no request
-    more if it has few.
+    `open_start` and `open_end`: the API is asked without that bound, and what was not asked for is left out later.
+    `undated`: it is this slice, of those of a stream, that has the events without a time.
     """
 
-    config: Config
-    parameters: InitVar[Mapping[str, Any]]
-    pages: Retriever
+    first: str
+    last: str
+    contact: str | None = None
+    open_start: bool = False
+    open_end: bool = False
+    undated: bool = True
 
-    def read_records(
-        self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
-    ) -> Iterator[Record]:
-        assert stream_slice is not None
-        reader = SliceReader(self.pages, records_schema, _window, connection_of(self.config).readers)
-        for record in reader.read(stream_slice):
-            yield Record(record.data, record.stream_name, stream_slice)
+    def parts(self, size: timedelta) -> Iterator[Slice]:
+        """Slices of at most this size that cover this one without overlap."""
+        begin, last = moment(self.first), moment(self.last)
+        while begin <= last:
+            following = min(begin + size, last + SECOND)
+            yield replace(self, first=format_time(begin), last=format_time(following - SECOND))
+            begin = following
 
+    @property
+    def seconds(self) -> int:
+        return round((moment(self.last) - moment(self.first)).total_seconds()) + 1
 
-def _window(first: str, last: str) -> StreamSlice:
-    return StreamSlice(partition={}, cursor_slice={"start_time": first, "end_time": last})
-
-
-@dataclass
-class SliceReader:
-    """Reads slices with the retriever `pages`; `window` makes the slice of a part from its first and its last second.
-
-    Whether a slice is dense shows in the total that its first page announces. The total is a hint and no more: each
-    part is read to its own end.
-    """
-
-    pages: Retriever
-    schema: Mapping[str, Any]
-    window: Callable[[str, str], StreamSlice]
-    readers: Readers
-
-    def read(self, stream_slice: StreamSlice) -> Iterator[Record]:
-        self.readers.begin()
-        yield from self._read(stream_slice)
-
-    def _read(self, stream_slice: StreamSlice) -> Iterator[Record]:
-        """Read with a worker that is counted as busy already."""
-        try:
-            found = self.pages.read_records(self.schema, stream_slice)
-            records = (record for record in found if isinstance(record, Record))
-            first = next(records, None)
-            page = page_of(first.data) if first else None
-            parts = self._parts(stream_slice, page) if page else []
-            if not parts:
-                yield from [first] if first else []
-                yield from records
-        finally:
-            self.readers.end()
-        if parts and page:
-            # Nothing of the first page may stay in memory while the parts are read.
-            page.take()
-            del found, records, first, page
-            yield from self._read_together(parts)
-
-    def _parts(self, stream_slice: StreamSlice, page: Page) -> Sequence[StreamSlice]:
-        """What to read in place of a slice, or nothing if it is to be read as it is."""
-        announced, idle = page.announced or 0, self.readers.idle
-        number = min(idle + 1, announced // page.received)
-        first, last = stream_slice["start_time"], stream_slice["end_time"]
-        seconds = round((_moment(last) - _moment(first)).total_seconds()) + 1
-        dense = announced >= max(PAGES_WORTH_DIVIDING * page.received, ROWS_WORTH_DIVIDING)
-        if not dense or idle < 1 or seconds < number:
+    def halves(self) -> list[Slice]:
+        """Two halves, or none of a slice of one second."""
+        if self.seconds < 2:
             return []
-        size = timedelta(seconds=-(-seconds // number))
-        return [self.window(part["start_time"], part["end_time"]) for part in windows(first, last, size)]
-
-    def _read_together(self, parts: Sequence[StreamSlice]) -> Iterator[Record]:
-        """The records of all parts, in the order in which they come.
-
-        :raises Exception: what the reading of a part has raised; the others end with their next page
-        """
-        found: SimpleQueue[Record | BaseException | None] = SimpleQueue()
-        abandoned = threading.Event()
-
-        def read(part: StreamSlice) -> None:
-            try:
-                for record in self._read(part):
-                    if abandoned.is_set():
-                        return
-                    found.put(record)
-            except BaseException as error:
-                found.put(error)
-            finally:
-                found.put(None)
-
-        # All are counted before the first begins, which would take the others for idle.
-        self.readers.begin(len(parts))
-        unfinished = 0
-        with ThreadPoolExecutor(len(parts), thread_name_prefix="dense") as pool:
-            try:
-                for part in parts:
-                    pool.submit(read, part)
-                    unfinished += 1
-                while unfinished:
-                    record = found.get()
-                    if isinstance(record, BaseException):
-                        raise record
-                    if record is None:
-                        unfinished -= 1
-                    else:
-                        yield record
-            finally:
-                abandoned.set()
-                # The other parts may be waiting for the memory of what nobody takes any more.
-                while unfinished:
-                    unfinished -= found.get() is None
+        return list(self.parts(timedelta(seconds=-(-self.seconds // 2))))
 
 
-def _moment(time: str) -> datetime:
-    return datetime.fromisoformat(time[:19])
+def moment(time: str) -> datetime:
+    """A UTC time to the second."""
+    return datetime.fromisoformat(time[:19]).replace(tzinfo=timezone.utc)
+
+
+class Windows:
+    """What a manifest may say of a slice's time, as `{{ window.start }}` and the like.
+
+    `start` is the first second. `end` is the second behind the last one: whether an API takes its bound inclusively or
+    not, and however precise its times are, no event of the slice is missed; what belongs to the next slice is left out
+    here. `end_within` is the same, but not beyond `end_date`: for bounds that are known to be inclusive.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._end_date: str = config["end_date"]
+
+    def of(self, part: Slice) -> Mapping[str, str]:
+        after = earlier(part.last, -SECOND)
+        return {
+            "start": "" if part.open_start else part.first,
+            "end": "" if part.open_end else after,
+            "end_within": "" if part.open_end else min(after, self._end_date),
+        }
+
+    def keep_order(self, part: Slice) -> bool:
+        """Whether rows that are ordered by the API's own times are so by UTC, too."""
+        return True

@@ -26,9 +26,11 @@ from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
 from airbyte_cdk.utils.airbyte_secrets_utils import get_secrets, update_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_events.components.partition import page_of
 from source_events.process.output import LineWriter, end_on_request
+from source_events.report import ReadFailed
 from source_events.settings.configuration import validate
-from source_events.source import ReadFailed, SourceEvents, page_in
+from source_events.source import SourceEvents
 
 
 class PageEntrypoint(AirbyteEntrypoint):
@@ -49,7 +51,7 @@ class PageEntrypoint(AirbyteEntrypoint):
         self.set_up_secret_filter(config, source_spec.connectionSpecification)
         counter: defaultdict[HashableStreamDescriptor, float] = defaultdict(float)
         for message in self._events.read_pages(config, catalog, state):
-            page = page_in(message)
+            page = page_of(message)
             if page is None or message.record is None:
                 yield self.handle_record_counts(message, counter)
             else:

@@ -11,7 +11,8 @@ from threading import Lock, get_ident
 from types import FrameType
 from typing import IO
 
-from source_events.records.page import Page, splice
+from source_events.records.lines import splice
+from source_events.records.page import Page
 
 
 class LineWriter:
@@ -39,10 +40,11 @@ class LineWriter:
             json.dumps(stream).encode(),
             time.time_ns() // 1_000_000,
         )
-        # Referred to until the records are written, of which the page lets go before.
-        reservation, rows = page.reservation, page.take()
-        self._write(splice(rows[start : start + ROWS], head, b"}}\n") for start in range(0, len(rows), ROWS))
-        del reservation
+        rows = page.rows
+        try:
+            self._write(splice(rows[start : start + ROWS], head, b"}}\n") for start in range(0, len(rows), ROWS))
+        finally:
+            page.release()
 
     def flush(self) -> None:
         """Nothing: nothing is buffered."""

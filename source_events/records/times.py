@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 
 class UnreadableTime(ValueError):
@@ -107,3 +111,46 @@ def earlier(time: str, by: timedelta) -> str:
         return format_time(datetime.fromisoformat(time[:19]).replace(tzinfo=timezone.utc) - by)
     except OverflowError:
         return "0001-01-01T00:00:00Z"
+
+
+class Dated(Protocol):
+    """What has a time: an event's envelope."""
+
+    id: str
+    createdAt: str | None
+
+
+def normalize_times(envelopes: Sequence[Dated]) -> None:
+    """Bring `createdAt` of each envelope that has one to the notation of `normalize_time`.
+
+    A page whose times are all in it is seen at a glance; only others are looked at one by one.
+
+    :raises UnreadableTime: with the record's id
+    """
+    dated = [envelope for envelope in envelopes if envelope.createdAt is not None]
+    if are_normal([envelope.createdAt for envelope in dated]):
+        return
+    for envelope in dated:
+        try:
+            envelope.createdAt = normalize_time(envelope.createdAt or "")
+        except UnreadableTime as error:
+            raise UnreadableTime(envelope.createdAt or "", envelope.id) from error
+
+
+def are_normal(times: Sequence[Any]) -> bool:
+    """Whether all are times in the notation of `normalize_time` and of equal length."""
+    lengths = set(map(len, times))
+    if len(lengths) != 1 or not lengths <= NORMAL_LENGTHS:
+        return not times
+    [length] = lengths
+    joined, count = "".join(times), len(times)
+    if joined[10::length] != "T" * count or joined[length - 1 :: length] != "Z" * count:
+        return False
+    try:
+        msgspec.convert(times, list[datetime])
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+NORMAL_LENGTHS = frozenset((len("2024-01-01T00:00:00Z"), *range(len("2024-01-01T00:00:00.0Z"), 28)))

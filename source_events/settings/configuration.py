@@ -17,13 +17,11 @@ from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
 from source_events.settings.specification import specification
-from source_events.transport.connection import Connection
 
 LONGEST_DURATION = timedelta(days=36_500)
 FIRST_YEAR, LAST_YEAR = 1000, 9000
 """Further than the longest duration from the first and the last time that can be represented."""
 LOOPBACK_HOSTS = frozenset({"localhost", "host.docker.internal"})
-MAX_ATTEMPTS, ATTEMPTS_OF_A_CHECK = 8, 2
 
 
 class InvalidConfiguration(AirbyteTracedException):
@@ -43,12 +41,11 @@ def validate(config: Any) -> None:
         raise InvalidConfiguration(problems)
 
 
-def complete(config: Mapping[str, Any], *, check: bool = False) -> dict[str, Any]:
-    """The configuration with its defaults, and with what the components of one command share.
+def complete(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with its defaults.
 
-    `end_date` is the moment of the call unless it is set, so that all slices of a sync end together. A check asks for
-    a single row and gives up early. Fields that begin with `_` are a platform's own, and left out: the CDK would take
-    some of them for code to run.
+    `end_date` is the moment of the call unless it is set, so that all slices of a sync end together. Fields that begin
+    with `_` are a platform's own, and left out: the CDK would take some of them for code to run.
 
     :raises InvalidConfiguration: see `validate`
     """
@@ -64,12 +61,9 @@ def complete(config: Mapping[str, Any], *, check: bool = False) -> dict[str, Any
     completed["end_date"] = end.isoformat(timespec="seconds") + "Z"
     completed["event_types"] = completed.get("event_types") or []
     completed["contact_ids"] = completed.get("contact_ids") or []
-    completed["page_size"] = 1 if check else None
-    completed["max_attempts"] = ATTEMPTS_OF_A_CHECK if check else MAX_ATTEMPTS
     # JSON schema takes 8.0 for an integer.
     for name in ("num_workers", "requests_per_minute"):
         completed[name] = int(completed[name]) if completed.get(name) else None
-    completed["connection"] = Connection(1 if check else completed["num_workers"], completed["requests_per_minute"])
     return completed
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
 from airbyte_cdk.sources.types import Config
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from source_events.components.decoder import AnswerDecoder, raise_refusal_of, rows_of, token_of
-from source_events.records.page import ENVELOPE_FIELDS, Answer, Envelope, Event, Row
+from source_events.components.decoder import Decoder, raise_refusal_of, rows_of, token_of, total_of
+from source_events.records.page import Answer
+from source_events.records.rows import ABSENT, ENVELOPE_FIELDS, Envelope, Event, Row, RowFields
 from source_events.records.times import UnreadableTime
 
-ABSENT = Raw(b"")
 BLANK = (None, "")
 
 
@@ -54,26 +54,26 @@ class _Item(Struct, gc=False):
 
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
-_decode_item = msgspec.json.Decoder(_Item).decode
 
 
-class EventDecoder(AnswerDecoder):
+class EventDecoder(Decoder):
     """Decodes the organisation's feed and a contact's events, which have the same form."""
 
-    def __init__(self, config: Config, parameters: Mapping[str, Any] | None = None) -> None:
-        super().__init__(config, parameters)
+    def __init__(self, config: Config, known: Collection[str]) -> None:
+        super().__init__(config, known)
         self._organization: str = config["provider"]["organization_id"]
+        self._decode_item = RowFields(_Item, known).decode
 
     def decode_body(self, body: bytes) -> Answer:
         answer = _decode_answer(body)
         raise_refusal_of(answer.status, answer.message)
         if answer.events is UNSET:
             raise msgspec.ValidationError("Object missing required field `events`")
-        announced = answer.count if type(answer.count) is int else None
+        announced = total_of(answer.count)
         return Answer(rows=rows_of(answer.events, announced), token=token_of(answer.scrollId), announced=announced)
 
     def row(self, raw: Raw) -> Event:
-        item = _decode_item(raw)
+        item, unknown = self._decode_item(raw)
         event = item.event or item
         if not event.id:
             raise msgspec.ValidationError("Object missing required field `id`")
@@ -87,6 +87,7 @@ class EventDecoder(AnswerDecoder):
             createdAt=created_at,
             organizationId=UNSET if item.organizationId else self._organization,
             contactId=item.customerId,
+            unknownFields=unknown,
         )
         return Row(raw, envelope, _own_fields(item))
 

@@ -1,0 +1,212 @@
+"""The cursor of a stream that is read contact by contact: its state stays small, however many contacts there are.
+
+The CDK keeps one cursor object and one partition for each contact. Here a partition is a batch of contacts that one
+worker reads one after the other, and the state is one datetime; contacts that have been read in a sync that did not
+come to its end are remembered beside it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from itertools import islice
+from typing import Any
+
+from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
+from airbyte_cdk.sources.message import MessageRepository
+from airbyte_cdk.sources.streams.concurrent.cursor import Cursor, CursorField
+from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
+from airbyte_cdk.sources.types import Config, Record, StreamSlice
+from isodate import parse_duration
+
+from source_events.components.contacts import Contact, ContactList
+from source_events.records.times import earlier
+from source_events.runtime import StreamRun
+
+logger = logging.getLogger("airbyte")
+
+BATCH_SIZE = 25
+"""Contacts that one worker reads before it takes the next batch."""
+MOST_CONTACTS_IN_STATE = 10_000
+"""About 650 KB of state. Beyond it only the common cursor is kept, and how far the list of contacts has been read."""
+CONTACTS_OF_A_SECOND = 200
+"""A state of so many contacts is worth a message a second, and a larger one is as much rarer."""
+
+
+class ContactCursor(Cursor):
+    """One datetime for all contacts; beside it, while that stays small, the contacts that are further than it.
+
+    State: `createdAt` is the time up to which the events of every contact have been read. `contacts` maps contacts to
+    the time up to which theirs have been; they are dropped when a sync has read all contacts. With `listed_only` the
+    sync was restricted to listed contacts: it says nothing about any other, and a contact that is listed later is read
+    from the start date; unless more are listed than are remembered, when all have the one time.
+
+    `list_read`, where there are more contacts than are remembered and their list is ordered by creation: the contacts
+    that were created before its `created_at` have been read up to its `until`, and the next sync goes on behind them.
+    """
+
+    cursor_field = CursorField("createdAt")
+
+    def __init__(
+        self,
+        stream: StreamRun,
+        config: Config,
+        contacts: ContactList,
+        message_repository: MessageRepository,
+        state_manager: ConnectorStateManager,
+    ) -> None:
+        self._stream = stream
+        self._config = config
+        self._list = contacts
+        self._message_repository = message_repository
+        self._state_manager = state_manager
+        self._lookback = parse_duration(config["lookback_window"])
+        state = state_manager.get_stream_state(stream.name, None)
+        self._contacts: dict[str, str] = dict(state.get("contacts") or {})
+        start: str = config["start_date"]
+        self._latest: str = state.get("createdAt") or start
+        self._restricted_before = bool(state.get("listed_only"))
+        speaks_of_all = not self._restricted_before or (config["contact_ids"] and not self._contacts)
+        self._common: str = self._latest if speaks_of_all else start
+        self._place = ListPlace(state.get("list_read") if not config["contact_ids"] else None)
+        self._too_many = False
+        self._open: set[int] = set()
+        self._finished_slicing = False
+        self._emitted_at = time.monotonic()
+        self._lock = threading.Lock()
+
+    @property
+    def state(self) -> MutableMapping[str, Any]:
+        """The state as it would be emitted now."""
+        listed = self._config["contact_ids"]
+        complete = self._finished_slicing and not self._open
+        contacts = {} if self._too_many else dict(self._contacts)
+        moved = complete or (listed and contacts)
+        reached = self._place.until or self._latest
+        state: dict[str, Any] = {"createdAt": max(reached, self._common) if moved else self._common}
+        if contacts and (listed or not complete):
+            state["contacts"] = contacts
+        if self._place.created_at and not complete and (self._too_many or self._place.until) and not listed:
+            state["list_read"] = {"created_at": self._place.created_at, "until": reached}
+        if listed and (moved or self._restricted_before):
+            state["listed_only"] = True
+        return state
+
+    def stream_slices(self) -> Iterable[StreamSlice]:
+        end = self._config["end_date"]
+        contacts = iter(self._distinct_contacts())
+        number = 0
+        while batch := list(islice(contacts, BATCH_SIZE)):
+            starts = {contact.id: self._start_of(contact) for contact in batch}
+            with self._lock:
+                self._open.add(number)
+                self._place.begin(number, [contact.created_at for contact in batch] if self._list.by_creation else [])
+            self._stream.counts.count_contacts(listed=len(batch))
+            yield StreamSlice(partition={"contacts": starts, "number": number}, cursor_slice={"end_time": end})
+            number += 1
+        self._finished_slicing = True
+
+    def _distinct_contacts(self) -> Iterator[Contact]:
+        seen: set[str] = set()
+        for contact in self._all_contacts():
+            if contact.id in (".", ".."):
+                logger.warning("A contact is skipped, because an id of dots alone cannot be asked for.")
+            elif contact.id not in seen and not self._place.is_behind(contact):
+                seen.add(contact.id)
+                yield contact
+
+    def _all_contacts(self) -> Iterable[Contact]:
+        listed = self._config["contact_ids"]
+        if listed:
+            return map(Contact, listed)
+        return self._list.contacts(self._before(self._common), self._config["end_date"])
+
+    def _start_of(self, contact: Contact) -> str:
+        """Where reading a contact starts; for one that did not exist when the cursor was saved, at the start date."""
+        if contact.created_at and contact.created_at > self._common:
+            start: str = self._config["start_date"]
+            return start
+        return self._before(self._contacts.get(contact.id, self._common))
+
+    def _before(self, cursor: str) -> str:
+        """Where reading starts for a cursor: `lookback_window` earlier, but not before the start date."""
+        start: str = self._config["start_date"]
+        if cursor <= start:
+            return start
+        return max(start, earlier(cursor, self._lookback))
+
+    def observe(self, record: Record) -> None:
+        with self._lock:
+            self._latest = max(self._latest, record.data["createdAt"])
+
+    def close_partition(self, partition: Partition) -> None:
+        stream_slice = partition.to_slice()
+        assert isinstance(stream_slice, StreamSlice)
+        number: int = stream_slice.partition["number"]
+        with self._lock:
+            self._open.discard(number)
+            self._place.end(number)
+            self._remember(stream_slice.partition["contacts"])
+            # A state of thousands of contacts is not worth a message for each batch.
+            wait = 1.0 if self._too_many else len(self._contacts) / CONTACTS_OF_A_SECOND
+            if time.monotonic() - self._emitted_at > wait:
+                self._emit()
+
+    def _remember(self, contacts: Mapping[str, str]) -> None:
+        if self._too_many:
+            return
+        self._contacts.update(dict.fromkeys(contacts, self._latest))
+        if len(self._contacts) > MOST_CONTACTS_IN_STATE:
+            self._too_many = True
+
+    def ensure_at_least_one_state_emitted(self) -> None:
+        with self._lock:
+            self._emit()
+
+    def should_be_synced(self, record: Record) -> bool:
+        return True
+
+    def _emit(self) -> None:
+        self._emitted_at = time.monotonic()
+        self._state_manager.update_state_for_stream(self._stream.name, None, self.state)
+        self._message_repository.emit_message(self._state_manager.create_state_message(self._stream.name, None))
+
+
+class ListPlace:
+    """How far a list of contacts has been read: all those who were created before `created_at`.
+
+    Batches come to their end in any order; the place moves behind those that have none unfinished before them. `until`
+    is what an earlier sync has read them up to, if it is that one's place that this sync goes on from.
+    """
+
+    def __init__(self, saved: Mapping[str, str] | None) -> None:
+        self.created_at: str | None = saved["created_at"] if saved else None
+        self.until: str | None = saved["until"] if saved else None
+        self._behind = self.created_at
+        self._latest = ""
+        self._ends: dict[int, str] = {}
+        self._ended: set[int] = set()
+        self._next = 0
+        self._ordered = True
+
+    def is_behind(self, contact: Contact) -> bool:
+        """Whether an earlier sync has read the contact. Those who were created at its last moment are read again."""
+        return self._behind is not None and contact.created_at is not None and contact.created_at < self._behind
+
+    def begin(self, number: int, created: Sequence[str | None]) -> None:
+        """A batch begins, of contacts that were created then. A list that is out of order has no place."""
+        times = [self._latest, *created]
+        self._ordered = self._ordered and bool(created) and None not in times and times == sorted(map(str, times))
+        self._latest = created[-1] or "" if created else ""
+        self._ends[number] = self._latest
+
+    def end(self, number: int) -> None:
+        self._ended.add(number)
+        while self._next in self._ended:
+            self._ended.remove(self._next)
+            last = self._ends.pop(self._next)
+            self._next += 1
+            if self._ordered:
+                self.created_at = last

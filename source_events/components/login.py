@@ -1,0 +1,62 @@
+"""The token of a login, which the whole source shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.types import Config
+from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
+
+from source_events.components.authentication import Authenticator
+from source_events.components.requester import Requester
+from source_events.components.windows import Slice
+from source_events.runtime import Runtime
+
+
+class Login(Requester):
+    """The request of a login. Where that fails, no stream can be read."""
+
+    ends_all = True
+
+
+class LoginAuthenticator(Authenticator):
+    """Logs in when the first request needs it, and again when the API refuses the token.
+
+    `login` is the request, whose answer has the token.
+    """
+
+    renewals = 2
+
+    def __init__(self, config: Config, runtime: Runtime, login: Requester, refused_with: int) -> None:
+        self.refused_with = refused_with
+        self._login = login
+        self._runtime = runtime
+        self._part = Slice(config["start_date"], config["end_date"])
+
+    def headers(self, instead_of: Mapping[str, str] | None = None) -> Mapping[str, str]:
+        if instead_of is not None:
+            self._runtime.token.drop(_token_in(instead_of))
+        return {"Authorization": f"Bearer {self._runtime.token.get(self._log_in)}"}
+
+    def accept(self) -> None:
+        self._runtime.token.accepted = True
+
+    def is_used_elsewhere(self, refused: Mapping[str, str]) -> bool:
+        if self._runtime.token.accepted:
+            self._runtime.token.drop(_token_in(refused))
+        return self._runtime.token.accepted
+
+    def _log_in(self) -> str:
+        answer = self._login.ask(self._part, {}, reserve=False)
+        if answer is None or answer.token is None:
+            raise self._runtime.fail(
+                "The login was accepted, but the answer has no token. Check `provider.api_url`, or try again later.",
+                FailureType.transient_error,
+            )
+        add_to_secrets(answer.token)
+        return answer.token
+
+
+def _token_in(headers: Mapping[str, str]) -> str:
+    return headers["Authorization"].removeprefix("Bearer ")

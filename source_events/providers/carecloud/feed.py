@@ -1,0 +1,123 @@
+"""The organisation's feed, whose events may have no time, and whose older installations ignore the time filter."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from airbyte_cdk.sources.types import Config
+
+from source_events.components.contacts import BatchReader, FeedContacts
+from source_events.components.reader import PageReader
+from source_events.components.windows import SECOND, Slice
+from source_events.components.zones import zone_of
+from source_events.providers.carecloud.clock import UNDATED, from_begin_of_repeated_time
+from source_events.providers.carecloud.selection import FilterIgnored
+from source_events.records.page import Page
+from source_events.records.times import earlier
+from source_events.runtime import Runtime, StreamRun
+
+
+class FeedReader:
+    """Reads slices of the feed with the reader `pages`.
+
+    Before the first slice one request asks for events before 1902. Where the time filter works, the answer has just
+    the events without a time, which no window would find. Where it has others too, the installation is older than the
+    filter (August 2024): then the first slice reads the whole feed once and yields the events of all slices that
+    follow, and these have nothing left to do. The state cannot pass the first slice before that has come to its end.
+    Should a later slice have been quicker to begin, it has claimed the time from its own start on, and an earlier one
+    reads the rest for itself.
+    """
+
+    def __init__(self, config: Config, runtime: Runtime, pages: PageReader) -> None:
+        self._config = config
+        self._check = runtime.check
+        self._memory = runtime.memory
+        self._zone = zone_of(config)
+        self._pages = pages
+        self._lock = threading.Lock()
+        self._ignored: bool | None = None
+        self._customers: set[str] = set()
+        self._claimed_from: str | None = None
+
+    def read(self, part: Slice) -> Iterator[Page]:
+        if self._check:
+            # A check reads one row, and need not know what the installation can do.
+            yield from self._pages.read(part)
+            return
+        with self._lock:
+            undated = self._probe() if self._ignored is None else ()
+            parts = self._claim(part.first) if self._ignored else [self._window(part)]
+        for page in undated:
+            page.memory = self._memory.reserve_for(page.rows)
+            yield page
+        for each in parts:
+            yield from self._pages.read(each)
+
+    def customers_without_times(self) -> Collection[str]:
+        """The customers with events without a time, where the time filter keeps these out of all windows.
+
+        For a feed whose windows have been read, or will not be: the request is the same, and made once.
+        """
+        with self._lock:
+            if self._ignored is None:
+                self._probe()
+            return () if self._ignored else self._customers
+
+    def _probe(self) -> Sequence[Page]:
+        """The events without a time; those of an installation that turns out to ignore the time filter are not all."""
+        found = []
+        try:
+            for page in self._pages.read(UNDATED):
+                found.append(page.without_memory())
+        except FilterIgnored:
+            self._ignored = True
+            return ()
+        self._ignored = False
+        self._customers = {row.envelope.contactId for page in found for row in page.rows if row.envelope.contactId}
+        return found
+
+    def _window(self, part: Slice) -> Slice:
+        return from_begin_of_repeated_time(replace(part, undated=False), self._zone)
+
+    def _claim(self, first: str) -> list[Slice]:
+        claimed = self._claimed_from
+        if claimed is not None and claimed <= first:
+            return []
+        self._claimed_from = first
+        last = earlier(claimed, SECOND) if claimed else self._config["end_date"]
+        return [Slice(first, last, open_start=True, open_end=True, undated=claimed is None)]
+
+
+class Customers(FeedContacts):
+    """The customers who occur in the feed."""
+
+    def __init__(self, config: Config, feed: FeedReader) -> None:
+        super().__init__(config, feed)
+        self.feed = feed
+
+
+class CustomerReader(BatchReader):
+    """Reads customers, each in one window; from the start date on, it has no beginning.
+
+    So it finds the customer's events without a time, too, which no other window has. A customer that is read from later
+    on and has such events, as the feed tells, is asked for them apart.
+    """
+
+    def __init__(
+        self, config: Config, runtime: Runtime, stream: StreamRun, contacts: Customers, events: PageReader
+    ) -> None:
+        super().__init__(runtime, stream, contacts, events)
+        self._start_date: str = config["start_date"]
+        self._zone = zone_of(config)
+        self._feed = contacts.feed
+
+    def slices_of(self, contact: str, start: str, end: str) -> Iterable[Slice]:
+        if start == self._start_date:
+            return [Slice(start, end, contact, open_start=True)]
+        window = from_begin_of_repeated_time(Slice(start, end, contact), self._zone)
+        if contact not in self._feed.customers_without_times():
+            return [window]
+        # An installation may filter the feed, but not yet the customers' events; so they are taken from one answer.
+        return [replace(window, undated=False), replace(UNDATED, contact=contact)]

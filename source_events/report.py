@@ -1,0 +1,164 @@
+"""What a read reports: estimates, log lines about each stream, and errors, each once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+
+from airbyte_cdk.models import (
+    AirbyteErrorTraceMessage,
+    AirbyteEstimateTraceMessage,
+    AirbyteMessage,
+    AirbyteStreamStatus,
+    AirbyteTraceMessage,
+    EstimateType,
+    FailureType,
+    TraceType,
+    Type,
+)
+from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_events.components.partition import page_of
+from source_events.runtime import Counted, Runtime
+
+WORTH_TELLING = 1.1
+"""How many times as much an estimate must be as the last one, so that thousands of slices make some dozens."""
+
+
+def estimate(stream: str, records: int) -> AirbyteMessage:
+    """What a platform draws a progress bar from: the records that the stream is likely to have."""
+    message = AirbyteEstimateTraceMessage(name=stream, type=EstimateType.STREAM, row_estimate=records)
+    return AirbyteMessage(
+        type=Type.TRACE,
+        trace=AirbyteTraceMessage(type=TraceType.ESTIMATE, emitted_at=time.time() * 1000, estimate=message),
+    )
+
+
+def account(counted: Counted, *, complete: bool) -> str:
+    """What became of a stream's rows, to go on a log line; nothing where each row is a record and none was announced.
+
+    Which rows came twice can be said only of a stream that has been read to its end.
+    """
+    repeated = counted.repeated if complete else 0
+    skipped = {reason: number for reason, number in counted.left_out.items() if number}
+    parts = [f"{counted.received} rows read"]
+    if counted.announced is not None:
+        of_them = "" if counted.answered == counted.finished else f" for {counted.answered} of them"
+        parts.append(f"{counted.announced} announced{of_them}")
+    if repeated:
+        parts.append(f"{repeated} repeated")
+    if skipped:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in skipped.items())
+        parts.append(f"{sum(skipped.values())} skipped ({reasons})")
+    if counted.gone:
+        parts.append(f"{counted.gone} not found any more")
+    differs = counted.announced is not None and counted.announced != counted.answered
+    if len(parts) == 1:
+        return ""
+    return f"; {', '.join(parts)}{DIFFERS if differs else ''}"
+
+
+DIFFERS = "; announced is not what came, and all that came was read"
+
+
+def ends_last(messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
+    """The messages with a stream's end behind its last state: the CDK queues that state, and tells the end at once."""
+    ends: dict[str, AirbyteMessage] = {}
+    try:
+        for message in messages:
+            status = message.trace.stream_status if message.trace else None
+            if status and status.status in ENDS:
+                ends[status.stream_descriptor.name] = message
+                continue
+            yield message
+            stream = message.state.stream.stream_descriptor.name if message.state and message.state.stream else ""
+            if stream in ends:
+                yield ends.pop(stream)
+    except AirbyteTracedException:
+        yield from ends.values()
+        raise
+    yield from ends.values()
+
+
+ENDS = (AirbyteStreamStatus.COMPLETE, AirbyteStreamStatus.INCOMPLETE)
+
+
+class ReadFailed(AirbyteTracedException):
+    """At least one stream failed; its own error has been reported in the messages before."""
+
+
+class Report:
+    """Follows the messages of a read, so that what they report is right for pages and clear for people.
+
+    The CDK counts pages as records, repeats an error for each slice that it hits, shows the stack of errors that only
+    the user can mend, and sums all errors up as a `config_error`.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._records: dict[str, int] = {}
+        self._estimated: dict[str, int] = {}
+        self._errors: dict[tuple[str, str], AirbyteErrorTraceMessage] = {}
+        self._logger = logging.getLogger("airbyte")
+
+    def follow(self, messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
+        try:
+            for message in ends_last(messages):
+                yield from self._estimates()
+                if message.type is Type.TRACE and message.trace is not None:
+                    if self._is_repeated(message.trace):
+                        continue
+                    self._conclude(message.trace)
+                page = page_of(message)
+                if page is not None and message.record is not None:
+                    stream = message.record.stream
+                    self._records[stream] = self._records.get(stream, 0) + page.count
+                yield message
+        except AirbyteTracedException as summary:
+            if not self._errors:
+                raise
+            raise self._failed() from summary
+        undated = set().union(*(run.undated for run in self._runtime.streams))
+        if undated:
+            self._logger.warning(f"{len(undated)} events have no time; their `createdAt` is null.")
+
+    def _estimates(self) -> Iterator[AirbyteMessage]:
+        """Where the records to expect of a stream have become so many more that it is worth telling."""
+        for run in self._runtime.streams:
+            expected = run.counts.expected
+            if expected >= max(self._estimated.get(run.name, 0) * WORTH_TELLING, 1):
+                self._estimated[run.name] = expected
+                yield estimate(run.name, expected)
+
+    def _is_repeated(self, trace: AirbyteTraceMessage) -> bool:
+        """Whether this error has been reported; if not, it is made fit to be."""
+        error = trace.error
+        if trace.type is not TraceType.ERROR or error is None:
+            return False
+        stream = error.stream_descriptor.name if error.stream_descriptor else ""
+        error.message = filter_secrets(f"{stream}: {error.message}" if stream else error.message)
+        error.internal_message = filter_secrets(error.internal_message or "")
+        error.stack_trace = (
+            None if error.failure_type is FailureType.config_error else filter_secrets(error.stack_trace or "")
+        )
+        key = (stream, error.message)
+        if key in self._errors:
+            return True
+        self._errors[key] = error
+        return False
+
+    def _conclude(self, trace: AirbyteTraceMessage) -> None:
+        status = trace.stream_status
+        if status and status.status in ENDS:
+            name = status.stream_descriptor.name
+            complete = status.status is AirbyteStreamStatus.COMPLETE
+            self._logger.info(
+                f"{name}: {self._records.get(name, 0)} records, {status.status.value.lower()}"
+                f"{account(self._runtime.stream(name).counts.now, complete=complete)}"
+            )
+
+    def _failed(self) -> ReadFailed:
+        first = next(iter(self._errors.values()))
+        return ReadFailed(message=first.message, internal_message=first.message, failure_type=first.failure_type)
