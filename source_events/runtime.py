@@ -60,10 +60,7 @@ class Runtime:
         """
         _raise_anew(self._failure)
 
-    def __enter__(self) -> Runtime:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self.network.close()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import closing, suppress
+from queue import Empty
 from typing import Any
 
 import msgspec
@@ -81,7 +83,7 @@ class SourceEvents(Source):
         """
         try:
             source = bind(config, check=True)
-            with source.runtime:
+            with closing(source):
                 availability = source.checked_stream().check_availability()
         except AirbyteTracedException as error:
             return AirbyteConnectionStatus(status=Status.FAILED, message=filter_secrets(str(error)))
@@ -129,7 +131,7 @@ class SourceEvents(Source):
         """
         source = bind(config, catalog, readable_state(state))
         check_catalog(catalog, [stream["name"] for stream in source.resolved_manifest["streams"]])
-        with source.runtime:
+        with closing(source):
             yield from Report(source.runtime).follow(source.read(logging.getLogger("airbyte"), config, catalog))
 
 
@@ -156,6 +158,15 @@ class EventsDeclarativeSource(ConcurrentDeclarativeSource):
     def __init__(self, runtime: Runtime, **arguments: Any) -> None:
         self.runtime = runtime
         super().__init__(**arguments)
+
+    def close(self) -> None:
+        """End all requests and threads; the CDK's may be waiting for place in its queue, which nobody reads now."""
+        self.runtime.close()
+        workers, queue = self._concurrent_source._threadpool, self._concurrent_source._queue
+        workers._shutdown()
+        while not workers.is_done():
+            with suppress(Empty):
+                queue.get(timeout=0.01)
 
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
         return [self._stream(definition) for definition in self.resolved_manifest["streams"]]

@@ -61,6 +61,11 @@ class BodyWatch:
         self._deadlines: dict[urllib3.BaseHTTPResponse, float] = {}
         self._lock = threading.Lock()
         self._watches = False
+        self._closed = threading.Event()
+
+    def close(self) -> None:
+        """End the thread; bodies are not broken off any more."""
+        self._closed.set()
 
     @contextmanager
     def over(self, body: urllib3.BaseHTTPResponse) -> Iterator[None]:
@@ -93,7 +98,7 @@ class BodyWatch:
                     body.shutdown()
 
     def _sleep_while_needed(self) -> bool:
-        time.sleep(self._longest / 60)
+        closed = self._closed.wait(self._longest / 60)
         with self._lock:
-            self._watches = bool(self._deadlines)
+            self._watches = bool(self._deadlines) and not closed
             return self._watches

@@ -121,6 +121,7 @@ class Network:
         """End all requests that are under way, and all waiting for one; no more are made."""
         self._closed.set()
         self._memory.close()
+        self._watch.close()
         self._adapter.abort()
 
     def _raise_closed(self) -> None:
