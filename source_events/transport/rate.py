@@ -18,8 +18,10 @@ PLATEAU = 0.96
 """The share of that rate which is approached again and held for longest, because it was too high, if only just."""
 
 RECOVERY_SECONDS = 6.0
-RECOVERY_REQUESTS = 50
+RECOVERY_REQUESTS = 60
 """The plateau is reached after so many seconds, or for as long as so many requests take, whichever is longer."""
+
+FALLING = 0.9
 
 LOWEST_RATE = 0.1
 LONGEST_PAUSE = 60.0
@@ -105,33 +107,27 @@ class Rate:
                 return
             now = self._clock()
             rate = self._rate(now)
-            first = rate == inf
-            blocked = self._last_answered <= self._slowed
-            self._slowed = now
-            self._ceiling = rate
-            # A second that the last pause is part of would measure the pause.
-            self._measured_from = left - 1 if left - self._resumes > 1 else inf
-            self._measure()
-            if first:
+            if rate == inf or self._last_answered > self._slowed:
+                self._ceiling = rate * (FALLING if rate < self._plateau < inf else 1)
+                self._measured_from = left - 1
+                self._slowed = now
+                self._measure()
                 since = min((t for t in self._answered if t > self._measured_from), default=left)
-                self._resumes = max(since + 1, now)
-                self._pause = 0.5
-            elif blocked:
-                self._pause = min(max(self._pause * 2, 1), LONGEST_PAUSE)
-                self._resumes = now + self._pause
+                self._resumes = max(since + 1.05, now) if rate == inf else now + 2 / rate
+                self._pause = 0.25
             else:
-                self._pause = 0.0
-                self._resumes = now
+                self._slowed = now
+                self._pause = min(self._pause * 2, LONGEST_PAUSE)
+                self._resumes = now + self._pause
             self._next = max(self._next, self._resumes)
             self._limited = True
 
     def _measure(self) -> None:
         answered = sum(1 for left in self._answered if self._measured_from < left <= self._slowed)
         if self._ceiling == inf:
-            self._plateau = max(answered, 1)
+            self._plateau = max(answered, 1) * PLATEAU
         else:
-            measured = answered + 1 if self._measured_from < inf else inf
-            self._plateau = max(min(self._ceiling, measured) * PLATEAU, LOWEST_RATE)
+            self._plateau = max(min(self._ceiling, max(answered + 1, self._ceiling / 2)) * PLATEAU, LOWEST_RATE)
 
     def _rate(self, now: float) -> float:
         """Requests a second."""
