@@ -9,45 +9,49 @@ from collections.abc import Callable
 from math import inf
 
 MINUTE = 60.5
-"""Half a second more than a minute: the server's clock sees the requests closer together than they left."""
+SECOND = 1.05
+"""A little longer than they are: a server's clock may see requests closer together than they left."""
 
 SLOW_DOWN = 0.8
-"""The share of the rate at which a request was refused that is left at once."""
+"""The share of a rate that was too high which is used next."""
 
 PLATEAU = 0.96
-"""The share of that rate which is approached again and held for longest, because it was too high, if only just."""
+"""The share of it which is approached again, and held for longest: it was too high, if only just."""
+
+FALLING = 0.9
+"""What is left of that when the plateau before was not even reached (RFC 9438, section 4.7)."""
 
 RECOVERY_SECONDS = 6.0
 RECOVERY_REQUESTS = 60
-"""The plateau is reached after so many seconds, or for as long as so many requests take, whichever is longer."""
-
-FALLING = 0.9
+"""The plateau is reached after so many seconds, and not before the time of so many requests."""
 
 LOWEST_RATE = 0.1
+FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 60.0
 
 LONGEST_WAIT = 1.0
-"""Whoever waits looks again after so many seconds, because the rate changes meanwhile."""
+"""Who waits looks again after so many seconds, because the rate changes meanwhile."""
 
 
 class _Request(threading.local):
-    """When the request of this thread left."""
+    """When the latest request of this thread left."""
 
     left = -inf
 
 
 class Rate:
-    """Lets the requests of all threads leave one by one; a thread tells what became of its own before its next one.
+    """Lets the requests of all threads leave one after the other; each thread tells what became of its own.
 
-    `requests_per_minute` is kept in any 60 seconds, whoever sends the requests.
+    `requests_per_minute` holds for any 60 seconds, with the half second of `MINUTE` for a server's clock.
 
-    Nothing else is limited until a request is refused for its rate. Then the rate is what was really answered in the
-    second before, less a fifth, evenly spaced. It grows along the curve of CUBIC (RFC 9438, section 4.2), as in the
-    adaptive mode of botocore's retries: fast at first, hardly at all near the rate that was too high, and fast again
-    when that turns out to be no limit any more. Unlike there, the curve has a fixed length in requests, not a fixed
-    steepness: it takes as many requests to be refused again whether a server allows one a second or two hundred.
-    Refusals of requests that left before the rate fell say nothing new. If nothing is answered any more, which is how a
-    spent quota looks, all requests pause: 1, 1, 2, 4 … 60 seconds.
+    Nothing else is limited until a request is refused for its rate. Then the rate is the one that was really answered
+    in the second before, less a fifth, evenly spaced. It grows along the curve of CUBIC (RFC 9438, section 4.2), as in
+    botocore's adaptive retries: fast at first, hardly at all near the rate that was too high, and fast again where
+    that is no limit any more. Other than there the length of the curve is fixed and not its steepness, so that
+    refusals are as rare for a server that allows one request a second as for one that allows two hundred.
+
+    Refusals of requests that left before the rate fell say nothing new. If nothing is answered since, as when a quota
+    is spent, all requests pause, twice as long each time.
     """
 
     def __init__(
@@ -59,24 +63,22 @@ class Rate:
     ) -> None:
         self._clock = clock
         self._wait = wait
-        self._request = _Request()
         self._lock = threading.Lock()
+        self._request = _Request()
         self._queue: list[object] = []
+        self._next = -inf
         self._per_minute = requests_per_minute
         self._minute: deque[float] = deque(maxlen=requests_per_minute or 0)
         self._limited = requests_per_minute is not None
-        self._next = -inf
         self._answered: deque[float] = deque(maxlen=1000)
-        self._last_answered = -inf
-        self._ceiling = inf
-        self._plateau = inf
-        self._slowed = -inf
-        self._measured_from = -inf
-        self._resumes = -inf
+        self._measured_from = inf
+        self._slowed = self._resumed = -inf
+        self._refused_at = self._plateau = inf
+        self._blocked = False
         self._pause = 0.0
 
     def acquire(self) -> None:
-        """Wait until the next request may leave. What `wait` raises passes through, and no request is counted."""
+        """Wait until the next request may leave. What `wait` raises passes through, and no request has been counted."""
         if not self._limited:
             self._request.left = self._clock()
             return
@@ -91,63 +93,67 @@ class Rate:
                 self._queue.remove(ticket)
 
     def succeeded(self) -> None:
-        """The request of this thread was answered, with anything but a refusal for its rate."""
+        """The latest request of this thread was answered, with anything but a refusal for its rate."""
         left = self._request.left
         with self._lock:
             self._answered.append(left)
-            self._last_answered = max(self._last_answered, left)
-            if self._measured_from < left <= self._slowed:
+            if left > self._slowed:
+                self._blocked = False
+            elif left > self._measured_from:
                 self._measure()
 
     def refused(self) -> None:
-        """The request of this thread was refused for its rate: all requests slow down together."""
+        """The latest request of this thread was refused for its rate: all requests slow down together."""
         left = self._request.left
         with self._lock:
             if left <= self._slowed:
                 return
             now = self._clock()
             rate = self._rate(now)
-            if rate == inf or self._last_answered > self._slowed:
-                self._ceiling = rate * (FALLING if rate < self._plateau < inf else 1)
-                self._measured_from = left - 1
-                self._slowed = now
-                self._measure()
-                since = min((t for t in self._answered if t > self._measured_from), default=left)
-                self._resumes = max(since + 1.05, now) if rate == inf else now + 2 / rate
-                self._pause = 0.25
-            else:
-                self._slowed = now
+            self._slowed = now
+            if self._blocked:
+                self._measured_from = inf
+                self._plateau = max(self._plateau * SLOW_DOWN, LOWEST_RATE)
+                self._resumed = now + self._pause
                 self._pause = min(self._pause * 2, LONGEST_PAUSE)
-                self._resumes = now + self._pause
-            self._next = max(self._next, self._resumes)
+            else:
+                self._measured_from = left - 1
+                self._refused_at = rate * FALLING if rate < self._plateau else rate
+                self._measure()
+                oldest = min((t for t in self._answered if t > self._measured_from), default=left)
+                self._resumed = now + 2 / rate if rate < inf else max(oldest + SECOND, now)
+                self._pause = FIRST_PAUSE
+            self._blocked = True
+            self._next = max(self._next, self._resumed)
             self._limited = True
 
     def _measure(self) -> None:
-        answered = sum(1 for left in self._answered if self._measured_from < left <= self._slowed)
-        if self._ceiling == inf:
-            self._plateau = max(answered, 1) * PLATEAU
-        else:
-            self._plateau = max(min(self._ceiling, max(answered + 1, self._ceiling / 2)) * PLATEAU, LOWEST_RATE)
+        """Set the plateau to what was answered of the second before the refusal; some of it may be answered later."""
+        answered = sum(self._measured_from < left <= self._slowed for left in self._answered)
+        # A known rate is more exact than a count, which is only needed if the threads did not reach that rate.
+        known = min(self._refused_at, max(answered + 1, self._refused_at / 2)) if self._refused_at < inf else answered
+        self._plateau = max(known * PLATEAU, LOWEST_RATE)
 
     def _rate(self, now: float) -> float:
         """Requests a second."""
         if self._plateau == inf:
             return inf
         length = max(RECOVERY_SECONDS, RECOVERY_REQUESTS / self._plateau)
-        return self._plateau * (1 + (1 - SLOW_DOWN / PLATEAU) * (max(now - self._resumes, 0) / length - 1) ** 3)
+        passed = max(now - self._resumed, 0) / length
+        return self._plateau * (1 + (1 - SLOW_DOWN / PLATEAU) * (passed - 1) ** 3)
 
     def _leave(self, ticket: object) -> float:
-        """Let the request leave, or return the seconds until those before it and then it may leave."""
+        """Let the request leave, or return the seconds until it may, behind those that came before it."""
         with self._lock:
             now = self._clock()
-            position = self._queue.index(ticket)
+            before = self._queue.index(ticket)
             interval = 1 / self._rate(now)
-            ready = self._next + position * interval
-            if self._per_minute and (index := len(self._minute) - self._per_minute + position) >= 0:
+            ready = self._next + before * interval
+            if self._per_minute and (index := len(self._minute) - self._per_minute + before) >= 0:
                 ready = max(ready, self._minute[min(index, len(self._minute) - 1)] + MINUTE)
             if ready > now:
                 return ready - now
-            # Who slept too long is made up for, but never by two requests at once.
+            # A thread that slept too long is made up for, but never by two requests at once.
             self._next = max(self._next + interval, now + interval / 2)
             self._minute.append(now)
             self._request.left = now
