@@ -12,8 +12,8 @@ MINUTE, SECOND = 60.5, 1.05
 """Longer than they are: a server's clock may see requests closer together than they left."""
 
 SLOW_DOWN, PLATEAU, FALLING = 0.8, 0.96, 0.9
-"""Of a rate that was too high: the share used next; the share that is approached again and held for longest; and what is
-left of that if the plateau before had not even been reached (RFC 9438, section 4.7)."""
+"""Of a rate that was too high: the share used next; the share that is approached again and held for longest; and what
+is left of that if the plateau before had not even been reached (RFC 9438, section 4.7)."""
 
 RECOVERY_SECONDS, RECOVERY_REQUESTS = 6.0, 60
 """The plateau is reached after so many seconds, and not before the time of so many requests."""
@@ -21,7 +21,7 @@ RECOVERY_SECONDS, RECOVERY_REQUESTS = 6.0, 60
 LOWEST_RATE = 0.1
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
-"""Three times as long each time: the sixth ends more than a minute after the first refusal, for quotas of a minute."""
+"""Each is three times as long as the one before: five, and a minute is over."""
 
 LONGEST_WAIT = 1.0
 """Who waits looks again after so many seconds, because the rate changes meanwhile."""
@@ -60,8 +60,8 @@ class Rate:
         self._request = _Request()
         self._queue: list[object] = []
         self._next = -inf
-        self._per_minute = requests_per_minute
-        self._minute: deque[float] = deque(maxlen=requests_per_minute or 0)
+        self._per_minute = requests_per_minute or 0
+        self._minute: deque[float] = deque(maxlen=self._per_minute)
         self._limited = requests_per_minute is not None
         self._answered: deque[float] = deque(maxlen=1000)
         self._refused_at = self._plateau = self._measured_from = inf
@@ -79,9 +79,10 @@ class Rate:
         try:
             while (delay := self._leave(ticket)) > 0:
                 self._wait(min(delay, LONGEST_WAIT))
-        finally:
+        except BaseException:
             with self._lock:
                 self._queue.remove(ticket)
+            raise
 
     def succeeded(self) -> None:
         """The latest request of this thread was answered, with anything but a refusal for its rate."""
@@ -141,10 +142,12 @@ class Rate:
             before = self._queue.index(ticket)
             interval = 1 / self._rate(now)
             ready = self._next + before * interval
-            if self._per_minute and (index := len(self._minute) - self._per_minute + before) >= 0:
-                ready = max(ready, self._minute[min(index, len(self._minute) - 1)] + MINUTE)
+            if self._minute and (index := len(self._minute) - self._per_minute + before) >= 0:
+                minutes, index = divmod(index, len(self._minute))
+                ready = max(ready, self._minute[index] + MINUTE * (1 + minutes))
             if ready > now:
                 return ready - now
+            self._queue.remove(ticket)
             # A thread that slept too long is made up for, but never by two requests at once.
             self._next = max(self._next + interval, now + interval / 2)
             self._minute.append(now)

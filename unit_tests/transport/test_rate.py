@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import heapq
 import random
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -267,6 +269,118 @@ def test_the_refusals_of_a_burst_slow_down_once_and_requests_leave_evenly_in_the
     assert all(1 / 5 < gap < 1 / 3.9 for gap in gaps)
 
 
+class Alone:
+    """One thread with a clock of its own, which moves when the thread waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.rate = Rate(clock=lambda: self.now, wait=self.wait)
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+    def send(self, requests: int = 1, every: float = 0.0) -> None:
+        for _ in range(requests):
+            self.rate.acquire()
+            self.wait(every)
+            self.rate.succeeded()
+
+    def be_refused(self) -> None:
+        self.rate.acquire()
+        self.rate.refused()
+
+    def gap(self) -> float:
+        """The seconds between two requests, neither of which makes up for a rest."""
+        self.send(2)
+        then = self.now
+        self.send()
+        return self.now - then
+
+
+def test_the_rate_is_four_fifths_of_what_was_answered_in_the_second_before() -> None:
+    alone = Alone()
+    alone.send(20, every=0.15)
+
+    alone.be_refused()
+
+    # Of 20 requests, those of the last six times 0.15 seconds.
+    assert alone.gap() == pytest.approx(1 / (0.8 * 6), rel=0.03)
+
+
+def test_the_rate_grows_along_a_cubic_curve_to_just_below_what_was_too_much_and_then_beyond() -> None:
+    alone = Alone()
+    alone.send(100)
+    alone.be_refused()
+    resumed = 1.05
+
+    def after(seconds: float) -> float:
+        alone.wait(resumed + seconds - alone.now)
+        return 1 / alone.gap()
+
+    assert after(3) == pytest.approx(96 * (1 - 1 / 6 / 8), rel=0.005)
+    assert after(6) == pytest.approx(96, rel=0.005)
+    assert after(12) == pytest.approx(96 * (1 + 1 / 6), rel=0.005)
+    assert after(24) == pytest.approx(96 * (1 + 27 / 6), rel=0.005)
+
+
+def test_a_rate_refused_beyond_the_plateau_falls_by_a_fifth_and_one_refused_before_it_by_more() -> None:
+    alone = Alone()
+    alone.send(100)
+    alone.be_refused()
+    alone.wait(8)
+    alone.send(100)
+    beyond = alone.gap()
+
+    alone.be_refused()
+    refused = alone.now
+    alone.send()
+    pause = alone.now - refused
+    after = alone.gap()
+    alone.send(100)
+    before_it = alone.gap()
+    alone.be_refused()
+
+    assert pause == pytest.approx(2 * beyond, rel=0.02)
+    assert beyond / after == pytest.approx(0.8, rel=0.03)
+    assert before_it / alone.gap() == pytest.approx(0.72, rel=0.03)
+
+
+def test_a_rate_that_was_never_used_is_halved() -> None:
+    alone = Alone()
+    alone.send(100)
+    alone.be_refused()
+    alone.wait(12)
+    unused = alone.gap()
+    alone.wait(2)
+
+    alone.be_refused()
+
+    assert unused / alone.gap() < 0.8 / 2 * 1.3
+
+
+def test_few_requests_are_refused_for_a_quota_of_a_minute() -> None:
+    result = sync(FixedWindow(300, length=60), workers=8, requests=1200)
+
+    assert result.share_refused <= 1 / 20
+    assert result.answered[-1] <= 1.2 * 240
+
+
+def test_a_late_comer_does_not_overtake_under_the_ceiling() -> None:
+    simulation = Simulation()
+    rate = Rate(1, clock=simulation.clock, wait=simulation.wait)
+    left: list[tuple[str, float]] = []
+
+    def work(name: str) -> None:
+        rate.acquire()
+        left.append((name, simulation.now))
+
+    for name, start in (("first", 0.0), ("second", 0.1), ("late", 60.5)):
+        simulation.start(lambda name=name: work(name), after=start)  # type: ignore[misc]
+    simulation.run()
+
+    assert left == [("first", 0.0), ("second", pytest.approx(60.5)), ("late", pytest.approx(121))]
+
+
 def test_a_long_rest_is_not_followed_by_a_burst() -> None:
     simulation = Simulation()
     rate = Rate(clock=simulation.clock, wait=simulation.wait)
@@ -367,6 +481,34 @@ def test_others_are_not_held_up_by_a_request_that_waits() -> None:
     rate.acquire()
 
     assert now == 60.5
+
+
+def test_threads_that_come_at_the_same_time_keep_the_ceiling() -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    class Waits(Exception):
+        pass
+
+    def wait(seconds: float) -> None:
+        raise Waits
+
+    def outcome(rate: Rate, ready: threading.Barrier) -> str:
+        ready.wait(10)
+        try:
+            rate.acquire()
+        except Waits:
+            return "waits"
+        return "left"
+
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            for _ in range(100):
+                rate, ready = Rate(2, wait=wait), threading.Barrier(8)
+                outcomes = sorted(pool.map(outcome, [rate] * 8, [ready] * 8))
+                assert outcomes == ["left"] * 2 + ["waits"] * 6
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_threads_learn_the_rate_of_a_server_together() -> None:
