@@ -8,26 +8,20 @@ from collections import deque
 from collections.abc import Callable
 from math import inf
 
-MINUTE = 60.5
-SECOND = 1.05
-"""A little longer than they are: a server's clock may see requests closer together than they left."""
+MINUTE, SECOND = 60.5, 1.05
+"""Longer than they are: a server's clock may see requests closer together than they left."""
 
-SLOW_DOWN = 0.8
-"""The share of a rate that was too high which is used next."""
+SLOW_DOWN, PLATEAU, FALLING = 0.8, 0.96, 0.9
+"""Of a rate that was too high: the share used next; the share that is approached again and held for longest; and what
+is left of that if the plateau before had not even been reached (RFC 9438, section 4.7)."""
 
-PLATEAU = 0.96
-"""The share of it which is approached again, and held for longest: it was too high, if only just."""
-
-FALLING = 0.9
-"""What is left of that when the plateau before was not even reached (RFC 9438, section 4.7)."""
-
-RECOVERY_SECONDS = 6.0
-RECOVERY_REQUESTS = 60
+RECOVERY_SECONDS, RECOVERY_REQUESTS = 6.0, 60
 """The plateau is reached after so many seconds, and not before the time of so many requests."""
 
 LOWEST_RATE = 0.1
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 60.0
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
+"""Each is three times as long as the one before: five, and a minute is over."""
 
 LONGEST_WAIT = 1.0
 """Who waits looks again after so many seconds, because the rate changes meanwhile."""
@@ -51,7 +45,7 @@ class Rate:
     refusals are as rare for a server that allows one request a second as for one that allows two hundred.
 
     Refusals of requests that left before the rate fell say nothing new. If nothing is answered since, as when a quota
-    is spent, all requests pause, twice as long each time.
+    is spent, all requests pause, longer each time.
     """
 
     def __init__(
@@ -61,21 +55,18 @@ class Rate:
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._clock = clock
-        self._wait = wait
+        self._clock, self._wait = clock, wait
         self._lock = threading.Lock()
         self._request = _Request()
         self._queue: list[object] = []
         self._next = -inf
-        self._per_minute = requests_per_minute
-        self._minute: deque[float] = deque(maxlen=requests_per_minute or 0)
+        self._per_minute = requests_per_minute or 0
+        self._minute: deque[float] = deque(maxlen=self._per_minute)
         self._limited = requests_per_minute is not None
         self._answered: deque[float] = deque(maxlen=1000)
-        self._measured_from = inf
+        self._refused_at = self._plateau = self._measured_from = inf
         self._slowed = self._resumed = -inf
-        self._refused_at = self._plateau = inf
-        self._blocked = False
-        self._pause = 0.0
+        self._blocked, self._pause = False, 0.0
 
     def acquire(self) -> None:
         """Wait until the next request may leave. What `wait` raises passes through, and no request has been counted."""
@@ -88,9 +79,10 @@ class Rate:
         try:
             while (delay := self._leave(ticket)) > 0:
                 self._wait(min(delay, LONGEST_WAIT))
-        finally:
+        except BaseException:
             with self._lock:
                 self._queue.remove(ticket)
+            raise
 
     def succeeded(self) -> None:
         """The latest request of this thread was answered, with anything but a refusal for its rate."""
@@ -116,7 +108,7 @@ class Rate:
                 if self._pause > FIRST_PAUSE:
                     self._plateau = max(self._plateau * SLOW_DOWN, LOWEST_RATE)
                 self._resumed = now + self._pause
-                self._pause = min(self._pause * 2, LONGEST_PAUSE)
+                self._pause = min(self._pause * 3, LONGEST_PAUSE)
             else:
                 self._measured_from = left - 1
                 self._refused_at = rate * FALLING if rate < self._plateau else rate
@@ -150,10 +142,12 @@ class Rate:
             before = self._queue.index(ticket)
             interval = 1 / self._rate(now)
             ready = self._next + before * interval
-            if self._per_minute and (index := len(self._minute) - self._per_minute + before) >= 0:
-                ready = max(ready, self._minute[min(index, len(self._minute) - 1)] + MINUTE)
+            if self._minute and (index := len(self._minute) - self._per_minute + before) >= 0:
+                minutes, index = divmod(index, len(self._minute))
+                ready = max(ready, self._minute[index] + MINUTE * (1 + minutes))
             if ready > now:
                 return ready - now
+            self._queue.remove(ticket)
             # A thread that slept too long is made up for, but never by two requests at once.
             self._next = max(self._next + interval, now + interval / 2)
             self._minute.append(now)
