@@ -108,11 +108,8 @@ def _run(request: Json) -> None:
     """What the console script does, with standard output and standard error in a file; never returns."""
     import time
 
-    from airbyte_cdk.sources.streams.http import rate_limiting
-
-    from source_events.components import requester
     from source_events.process.entrypoint import launch
-    from source_events.transport import body
+    from source_events.transport import body, network
 
     status = 1
     try:
@@ -120,8 +117,9 @@ def _run(request: Json) -> None:
         os.dup2(file, 1)
         os.dup2(file, 2)
         os.environ.update(request["environment"])
-        rate_limiting.time = SimpleNamespace(sleep=lambda seconds: time.sleep(seconds / request["speed"]))  # type: ignore[attr-defined]
-        requester.READ_TIMEOUT = request["read_timeout"]
+        wait = network.Network.wait
+        network.Network.wait = lambda self, seconds: wait(self, seconds / request["speed"])  # type: ignore[method-assign]
+        network.READ_TIMEOUT = request["read_timeout"]
         body.LONGEST_BODY = request["longest_body"]
         launch(request["arguments"])
         status = 0

@@ -30,7 +30,7 @@ class Runtime:
         self.check = check
         self.max_attempts = ATTEMPTS_OF_A_CHECK if check else MAX_ATTEMPTS
         self.num_workers = 1 if check else num_workers
-        self.rate = Rate(requests_per_minute)
+        self.rate = Rate(requests_per_minute, wait=self.wait)
         self.memory = Memory()
         self.network = Network(self.num_workers, self.rate, self.memory)
         self.workers = Workers(self.num_workers)
@@ -59,6 +59,12 @@ class Runtime:
         :raises AirbyteTracedException: if all requests have come to an end
         """
         _raise_anew(self._failure)
+
+    def wait(self, seconds: float) -> None:
+        """
+        :raises Closed: if the command ends meanwhile
+        """
+        self.network.wait(seconds)
 
     def close(self) -> None:
         self.network.close()

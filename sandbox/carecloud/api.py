@@ -124,6 +124,8 @@ class CareCloud:
         for name in ("user_external_application_id", "login", "password"):
             if not isinstance(content.get(name), str) or not content[name]:
                 raise invalid(name, None, "required", "is missing")
+        if self.behaviour.single_session:
+            self._sessions.revoke_all()
         token = self._sessions.login(content["user_external_application_id"], content["login"], content["password"])
         if token is None:
             raise Refusal(self.behaviour.login_refusal, "The login or the password is wrong")

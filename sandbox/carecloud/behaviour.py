@@ -10,6 +10,7 @@ from sandbox import behaviour
 class Behaviour(behaviour.Behaviour):
     """The defaults are the documented or most awkward plausible behaviour.
 
+    single_session: whether a login ends the sessions of earlier ones; not documented.
     token_lifetime_seconds: documented as seven hours, configurable for each project.
     login_status: both are documented for a login that succeeds.
     login_refusal: not documented; 401 is missing in the login's list of answers.
@@ -24,6 +25,7 @@ class Behaviour(behaviour.Behaviour):
     clock_offset_seconds: how far the server's clock is ahead, for the hourly password of basic authentication.
     """
 
+    single_session: bool = False
     token_lifetime_seconds: float = 7 * 3600
     login_status: Literal[200, 201] = 201
     login_refusal: Literal[400, 401, 403, 404] = 401

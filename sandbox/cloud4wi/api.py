@@ -95,6 +95,8 @@ class Cloud4Wi:
     async def _login(self, request: web.Request) -> web.Response:
         """The token is in the body and, as the documentation says, also in the `Authorization` header."""
         key, secret = await _client_pair(request)
+        if self.behaviour.single_session:
+            self._sessions.revoke_all()
         token = self._sessions.login(key, secret, self.behaviour.token_lifetime_seconds)
         if token is None:
             raise Refusal(401, "invalid client key or secret")

@@ -10,6 +10,7 @@ from sandbox import behaviour
 class Behaviour(behaviour.Behaviour):
     """The defaults are the documented or most awkward plausible behaviour.
 
+    single_session: whether a login ends the sessions of earlier ones; not documented.
     token_lifetime_seconds: documented as one day.
     scroll_lifetime_seconds: two minutes in the older API; not documented for events.
     expired_scroll_status: not documented.
@@ -27,6 +28,7 @@ class Behaviour(behaviour.Behaviour):
     gzip: compress answers for clients that accept it.
     """
 
+    single_session: bool = False
     token_lifetime_seconds: float = 86400
     scroll_lifetime_seconds: float = 120
     expired_scroll_status: int = 404

@@ -13,6 +13,10 @@ from source_events.components.requester import Requester
 from source_events.components.windows import Slice
 from source_events.runtime import Runtime
 
+MOST_RENEWALS = 4
+"""How often a refused token is renewed before that means a missing permission: each new one may have been ended by
+somebody else's login before it was used."""
+
 
 class Login(Requester):
     """The request of a login. Where that fails, no stream can be read."""
@@ -26,10 +30,9 @@ class LoginAuthenticator(Authenticator):
     `login` is the request, whose answer has the token.
     """
 
-    renewals = 2
-
     def __init__(self, config: Config, runtime: Runtime, login: Requester, refused_with: int) -> None:
         self.refused_with = refused_with
+        self.renewals = 1 if runtime.check else MOST_RENEWALS
         self._login = login
         self._runtime = runtime
         self._part = Slice(config["start_date"], config["end_date"])

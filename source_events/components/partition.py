@@ -32,7 +32,7 @@ class PagePartitions(PartitionGenerator):
 
     def generate(self) -> Iterable[Partition]:
         for stream_slice in self.slicer.stream_slices():
-            self.runtime.network.wait(0)
+            self.runtime.wait(0)
             yield PagePartition(self.stream, self.config, self.runtime, stream_slice, self._pages_of(stream_slice))
 
     def _pages_of(self, stream_slice: StreamSlice) -> Callable[[], Iterator[Page]]:

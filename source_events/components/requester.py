@@ -169,7 +169,7 @@ class Requester:
             reply.release()
             if renewals:
                 # Somebody else's login may have come in between. Where it was a missing permission, it still is one.
-                self._runtime.network.wait(random.uniform(0.5, 1.5))
+                self._runtime.wait(2.0 ** (renewals - 2) * random.uniform(0.5, 1.5))
             headers = authenticator.headers(instead_of=headers)
         return reply
 
@@ -215,7 +215,7 @@ class Requester:
         return Prepared(request, self._runtime.network.settings(url))
 
     def _sleep(self, seconds: float) -> None:
-        self._runtime.network.wait(seconds)
+        self._runtime.wait(seconds)
 
     def _tell(self, state: RetryCallState) -> None:
         wait = state.next_action.sleep if state.next_action else 0.0
