@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+from pathlib import Path
 
 from sandbox.provider import Options
 from sandbox.server import Lifetime, serve
@@ -20,7 +21,8 @@ def main() -> int:
         streamed=arguments.streamed,
     )
     try:
-        asyncio.run(serve(arguments.port, options, Lifetime(arguments.idle_timeout, arguments.parent)))
+        lifetime = Lifetime(arguments.idle_timeout, arguments.parent)
+        asyncio.run(serve(arguments.port, options, lifetime, arguments.write_configs))
     except (OSError, ValueError) as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 1
@@ -43,6 +45,12 @@ def _parser() -> argparse.ArgumentParser:
         default=default.streamed,
         metavar="N",
         help="instead, N events that are made while they are read and held nowhere (Cloud4Wi only)",
+    )
+    parser.add_argument(
+        "--write-configs",
+        type=Path,
+        metavar="DIR",
+        help="write a ready configuration for each system into this folder, PROVIDER.json, then serve",
     )
     parser.add_argument("--idle-timeout", type=float, default=1800, help="stop after so many idle seconds")
     parser.add_argument("--parent", type=int, help="stop when the process with this id is gone")

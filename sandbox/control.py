@@ -6,18 +6,21 @@ from typing import Any
 
 from aiohttp import web
 
+from sandbox.configurations import configuration_text
 from sandbox.faults import Faults
 from sandbox.provider import Endpoint, InvalidControlRequest, Provider
 from sandbox.request_log import RequestLog
 
 ENDPOINTS = (
-    Endpoint("GET", "/control/requests", "all API requests in order, and the most that were in flight at once"),
+    Endpoint("GET", "/control/requests", "all API requests in order, with ?last= the last ones; how many in flight"),
     Endpoint("GET", "/control/requests/count", "how many there were, and how many rows they carried"),
     Endpoint("DELETE", "/control/requests", "forget them"),
     Endpoint("GET", "/control/credentials", "every Authorization header that API requests had"),
     Endpoint("GET", "/control/faults", "the active faults and how often each has matched and fired"),
     Endpoint("POST", "/control/faults", "add a fault"),
     Endpoint("DELETE", "/control/faults", "remove all faults"),
+    Endpoint("DELETE", "/control/faults/{number}", "remove one"),
+    Endpoint("GET", "/control/{provider}/config", "a ready configuration for the connector"),
     Endpoint("GET", "/control/{provider}/behaviour", "the provider's switches"),
     Endpoint("POST", "/control/{provider}/behaviour", "change some of them"),
     Endpoint("POST", "/control/{provider}/expire", '{"tokens": true, "scrolls": true}'),
@@ -48,6 +51,8 @@ class Control:
             self._list_faults,
             self._add_fault,
             self._clear_faults,
+            self._remove_fault,
+            self._config,
             self._behaviour,
             self._change_behaviour,
             self._expire,
@@ -63,7 +68,10 @@ class Control:
         ]
 
     async def _requests(self, request: web.Request) -> web.Response:
-        return web.json_response(self._log.as_json())
+        last = request.query.get("last")
+        if last is not None and not last.isdecimal():
+            raise InvalidControlRequest(f"last must be a number, not {last!r}")
+        return web.json_response(self._log.as_json(None if last is None else int(last)))
 
     async def _count_requests(self, request: web.Request) -> web.Response:
         return web.json_response(self._log.counts())
@@ -84,6 +92,16 @@ class Control:
     async def _clear_faults(self, request: web.Request) -> web.Response:
         self._faults.clear()
         return web.json_response({})
+
+    async def _remove_fault(self, request: web.Request) -> web.Response:
+        number = request.match_info["number"]
+        if not (number.isdecimal() and self._faults.remove(int(number))):
+            raise web.HTTPNotFound(text=f"no fault {number}")
+        return web.json_response({})
+
+    async def _config(self, request: web.Request) -> web.Response:
+        text = configuration_text(self._provider(request), str(request.url.origin()))
+        return web.Response(text=text, content_type="application/json")
 
     async def _behaviour(self, request: web.Request) -> web.Response:
         return web.json_response(asdict(self._provider(request).behaviour))

@@ -128,6 +128,12 @@ class Faults:
         self.active.append(active)
         return active
 
+    def remove(self, number: int) -> bool:
+        """Remove one fault; false if there is none of this number."""
+        before = len(self.active)
+        self.active = [active for active in self.active if active.number != number]
+        return len(self.active) < before
+
     def clear(self) -> None:
         self.active.clear()
 

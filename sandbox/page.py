@@ -1,102 +1,194 @@
-"""The page at `/`: what is served, how to use it, and what has happened lately."""
+"""The page at `/`: what is served, how to use it, what happens, and what can be switched while it does."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 from string import Template
 
 from sandbox import control
-from sandbox.faults import Faults
-from sandbox.provider import Description, Endpoint, Provider
-from sandbox.request_log import Entry, RequestLog
+from sandbox.behaviour import Switch, switches
+from sandbox.histogram import Bar, histogram
+from sandbox.presets import PRESETS, Preset
+from sandbox.provider import Endpoint, Provider
 
-LATEST = 20
+PROJECT = Path(__file__).resolve().parent.parent
 EXAMPLE_FAULT = {"path": "/events$", "skip": 2, "times": 3, "status": 503, "headers": {"Retry-After": "1"}}
+ADDED = 100
+"""Events that a button adds, on the day after the last: those that the next sync finds."""
 
 
-def page(url: str, providers: Sequence[Provider], log: RequestLog, faults: Faults) -> str:
-    template = Template(files("sandbox").joinpath("page.html").read_text(encoding="utf-8"))
-    fault = f"curl -s {url}/control/faults -d '{json.dumps(EXAMPLE_FAULT)}'"
-    return template.substitute(
-        providers="".join(_provider(provider.describe(url)) for provider in providers),
+def page(url: str, providers: Sequence[Provider]) -> str:
+    titles = {provider.name: provider.describe(url).title for provider in providers}
+    return Template(_file("page.html")).substitute(
+        style=_file("page.css"),
+        script=_file("page.js"),
+        url=escape(url),
+        contents=_contents({"requests": "Requests", "faults": "Faults", **titles, "control": "Control"}),
+        first_command=_copyable(check_command(providers[0].name, url)),
+        presets="".join(map(_preset, PRESETS)),
+        example_fault=escape(json.dumps(EXAMPLE_FAULT)),
+        providers="".join(_provider(provider, url) for provider in providers),
+        names=", ".join(f"<code>{escape(name)}</code>" for name in titles),
         control=_endpoints(control.ENDPOINTS),
-        names=", ".join(f"<code>{escape(provider.name)}</code>" for provider in providers),
-        example_fault=_copyable(fault),
-        faults=_faults(faults),
-        requests=_requests(log.entries[-LATEST:]),
-        total=f"{len(log.entries):,}",
+        fault_command=_copyable(f"curl -sS {url}/control/faults -d '{json.dumps(EXAMPLE_FAULT)}'"),
     )
 
 
-def _provider(description: Description) -> str:
-    examples = "".join(f"<h3>{escape(title)}</h3>{_copyable(text)}" for title, text in description.examples.items())
+def check_command(provider: str, url: str) -> str:
+    """A command for a shell in any folder, with the programs of the environment that the sandbox runs in."""
+    return f"{_saved_config(provider, url)}\n  {_connector()} check --config {_config_file(provider)}"
+
+
+def read_command(provider: str, url: str) -> str:
+    catalog = shlex.quote(str(PROJECT / "examples" / provider / "catalog.json"))
     return (
-        f"<section><h2>{escape(description.title)}</h2>"
-        f'<ul class="facts">{_facts(description.facts)}</ul>'
-        f"{_endpoints(description.endpoints)}"
-        f"<h3>Invented credentials</h3>{_pairs(description.credentials)}"
-        f"<h3>Connector configuration</h3>{_copyable(json.dumps(description.config, indent=2))}"
-        f"{examples}</section>"
+        f"{_saved_config(provider, url)}\n"
+        f"  {_connector()} read --config {_config_file(provider)} \\\n"
+        f"    --catalog {catalog} > sandbox-{provider}.jsonl"
     )
 
 
-def _facts(facts: Mapping[str, str]) -> str:
-    return "".join(f"<li><b>{escape(value)}</b> {escape(name)}</li>" for name, value in facts.items())
+def _saved_config(provider: str, url: str) -> str:
+    return f"curl -sSf {url}/control/{provider}/config -o {_config_file(provider)} &&"
+
+
+def _config_file(provider: str) -> str:
+    """The name says whose it is, so that it takes no other configuration's place."""
+    return f"sandbox-{provider}.json"
+
+
+def _connector() -> str:
+    return shlex.quote(str(Path(sys.executable).with_name("source-events")))
+
+
+def _file(name: str) -> str:
+    return files("sandbox").joinpath(name).read_text(encoding="utf-8").strip()
+
+
+def _contents(places: Mapping[str, str]) -> str:
+    return "\n    ".join(f'<a href="#{name}">{escape(title)}</a>' for name, title in places.items())
+
+
+def _preset(preset: Preset) -> str:
+    fault = escape(json.dumps(preset.fault))
+    said = f"<span>{escape(preset.name)}<small>{escape(preset.summary)} <em></em></small></span>"
+    return f'<li><label>{said}<input type="checkbox" role="switch" data-fault="{fault}"></label></li>'
+
+
+def _provider(provider: Provider, url: str) -> str:
+    description, days = provider.describe(url), provider.events_by_day()
+    examples = "".join(f"<h3>{escape(title)}</h3>{_copyable(text)}" for title, text in description.examples.items())
+    folded = {
+        "Configuration": _copyable(json.dumps(description.config, indent=2)),
+        "Invented credentials": _pairs(description.credentials),
+        "Endpoints": _endpoints(description.endpoints),
+        "Requests by hand": examples,
+        "Switches": _switches(provider),
+    }
+    return (
+        f'<section id="{provider.name}"><h2>{escape(description.title)}</h2>'
+        f"{_facts(days, description.facts)}{_histogram(days)}"
+        f"<h3>Check</h3>{_copyable(check_command(provider.name, url))}"
+        f"<h3>Read</h3>{_copyable(read_command(provider.name, url))}"
+        f"{_adding(provider.name, days)}"
+        + "".join(f"<details><summary>{title}</summary>{content}</details>" for title, content in folded.items())
+        + "</section>"
+    )
+
+
+def _facts(days: Mapping[date, int], facts: Mapping[str, str]) -> str:
+    said = [
+        f"<b>{sum(days.values()):,}</b> events",
+        *(f"{escape(name)} <b>{escape(facts[name])}</b>" for name in facts),
+    ]
+    return f'<p class="facts">{" · ".join(said)}</p>'
+
+
+def _histogram(days: Mapping[date, int]) -> str:
+    stretches = histogram(days)
+    highest = max((bar.events for bars in stretches for bar in bars), default=0)
+    return f'<div class="histogram">{"".join(_stretch(bars, highest) for bars in stretches)}</div>' if highest else ""
+
+
+def _stretch(bars: Sequence[Bar], highest: int) -> str:
+    span = _span(bars[0].first, bars[-1].last)
+    rows = (
+        f'<rect x="{place + 0.1}" y="{100 - height:g}" width=".8" height="{height:g}">'
+        f"<title>{_span(bar.first, bar.last)}: {bar.events:,}</title></rect>"
+        for place, bar in enumerate(bars)
+        if (height := 100 * bar.events / highest)
+    )
+    events = sum(bar.events for bar in bars)
+    return (
+        f'<figure style="--bars: {len(bars)}"><svg viewBox="0 0 {len(bars)} 100" preserveAspectRatio="none" role="img" '
+        f'aria-label="{events:,} events, {span}">{"".join(rows)}</svg><figcaption>{span}</figcaption></figure>'
+    )
+
+
+def _span(first: date, last: date) -> str:
+    return _day(first) if first == last else f"{_day(first)} to {_day(last)}"
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
+
+
+def _adding(provider: str, days: Mapping[date, int]) -> str:
+    if not days:
+        return ""
+    day = max(days) + timedelta(days=1)
+    events = escape(json.dumps({"generate": ADDED, "start": f"{day}T00:00:00Z", "end": f"{day}T23:59:59Z"}))
+    button = f'<button type="button" data-provider="{provider}" data-add="{events}">Add {ADDED} events</button>'
+    return f"<p>{button} on {_day(day)}, for a read that goes on from a state.</p>"
+
+
+def _switches(provider: Provider) -> str:
+    rows = (
+        f"<li{' class=changed' if switch.value != switch.default else ''}><label><span><code>{switch.name}</code>"
+        f"<small>{escape(switch.meaning)}</small><output class=error></output></span>"
+        f"{_input(provider.name, switch)}</label></li>"
+        for switch in switches(provider.behaviour)
+    )
+    return f'<ul class="switches">{"".join(rows)}</ul>'
+
+
+def _input(provider: str, switch: Switch) -> str:
+    default = escape(json.dumps(switch.default))
+    data = f'data-provider="{provider}" data-switch="{switch.name}" data-default="{default}"'
+    if switch.kind == "choice":
+        options = "".join(_option(choice, choice == switch.value) for choice in switch.choices)
+        return f'<select {data} autocomplete="off">{options}</select>'
+    if switch.kind == "flag":
+        return f'<input type="checkbox" role="switch" {data} autocomplete="off"{" checked" if switch.value else ""}>'
+    value = "" if switch.value is None else escape(str(switch.value))
+    step = 'step="any" placeholder="none"' if switch.kind == "number" else ""
+    return f'<input type="{switch.kind}" {step} value="{value}" {data} autocomplete="off">'
+
+
+def _option(choice: object, selected: bool) -> str:
+    chosen = " selected" if selected else ""
+    return f'<option value="{escape(json.dumps(choice))}"{chosen}>{escape(str(choice))}</option>'
 
 
 def _pairs(pairs: Mapping[str, str]) -> str:
-    return _table((), ((escape(name), f"<code>{escape(value)}</code>") for name, value in pairs.items()))
+    return _table([(escape(name), f"<code>{escape(value)}</code>") for name, value in pairs.items()])
 
 
 def _endpoints(endpoints: Sequence[Endpoint]) -> str:
-    rows = ((f"<b>{item.method}</b>", f"<code>{escape(item.path)}</code>", escape(item.summary)) for item in endpoints)
-    return _table((), rows)
+    rows = [(f"<b>{item.method}</b>", f"<code>{escape(item.path)}</code>", escape(item.summary)) for item in endpoints]
+    return _table(rows, "endpoints")
 
 
-def _faults(faults: Faults) -> str:
-    active = [item.as_json() for item in faults.active]
-    if not active:
-        return '<p class="quiet">None.</p>'
-    rows = (
-        (
-            str(item["number"]),
-            f"<code>{escape(json.dumps(item['fault']))}</code>",
-            str(item["seen"]),
-            str(item["fired"]),
-        )
-        for item in active
-    )
-    return _table(("#", "fault", "matched", "fired"), rows)
-
-
-def _requests(entries: Sequence[Entry]) -> str:
-    if not entries:
-        return '<p class="quiet">None yet.</p>'
-    rows = (
-        (
-            str(entry.number),
-            escape(entry.time[11:23]),
-            f"<code>{escape(entry.method)} {escape(entry.path)}</code>",
-            f"<code>{escape(_query(entry))}</code>",
-            str(entry.status or "none"),
-            "" if entry.rows is None else f"{entry.rows:,}",
-        )
-        for entry in reversed(entries)
-    )
-    return _table(("#", "time", "request", "query", "status", "rows"), rows)
-
-
-def _query(entry: Entry) -> str:
-    return " ".join(f"{name}={value if len(value) < 32 else f'{value[:30]}…'}" for name, value in entry.query.items())
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    titles = f"<thead><tr>{''.join(f'<th>{title}</th>' for title in head)}</tr></thead>" if head else ""
+def _table(rows: Sequence[Sequence[str]], kind: str = "") -> str:
     cells = ("".join(f"<td>{cell}</td>" for cell in row) for row in rows)
     body = "".join(f"<tr>{row}</tr>" for row in cells)
-    return f'<div class="wide"><table>{titles}<tbody>{body}</tbody></table></div>'
+    return f'<div class="wide"><table class="{kind}"><tbody>{body}</tbody></table></div>'
 
 
 def _copyable(text: str) -> str:
-    return f'<div class="copy"><button type="button">Copy</button><pre>{escape(text, quote=False)}</pre></div>'
+    return f'<div class="copy"><pre>{escape(text, quote=False)}</pre><button type="button">Copy</button></div>'

@@ -124,6 +124,9 @@ class Control:
         """Add a fault, for example `add_fault(path="/events$", status=503, times=2)`."""
         return self._send("POST", "faults", fault)
 
+    def remove_fault(self, number: int) -> None:
+        self._send("DELETE", f"faults/{number}")
+
     def clear_faults(self) -> None:
         self._send("DELETE", "faults")
 

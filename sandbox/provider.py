@@ -6,6 +6,7 @@ sub-package names it, so a further provider is added by adding a folder.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Protocol
@@ -44,7 +45,9 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Description:
-    """What the page at `/` says about a provider."""
+    """What the page at `/` says about a provider. `config` is a whole configuration for the connector; each of
+    `examples` is a command that a shell takes as it is.
+    """
 
     title: str
     facts: Mapping[str, str]
@@ -79,6 +82,9 @@ class Provider(Protocol):
 
     def delete_events(self, ids: Collection[str]) -> int:
         """Delete the events with these ids and return how many there were; running scrolls still have them."""
+
+    def events_by_day(self) -> Mapping[date, int]:
+        """The days on which there are events, by the API's clock, and how many; those without a time are left out."""
 
     def event_ids(self, contact: str | None) -> Sequence[str]:
         """The ids of all events, or of one contact's events."""

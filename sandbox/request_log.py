@@ -70,8 +70,15 @@ class RequestLog:
         rows = sum(entry.rows or 0 for entry in self.entries)
         return {"requests": len(self.entries), "rows": rows, "max_in_flight": self.max_in_flight}
 
-    def as_json(self) -> dict[str, Any]:
-        return {"max_in_flight": self.max_in_flight, "requests": [asdict(entry) for entry in self.entries]}
+    def as_json(self, last: int | None = None) -> dict[str, Any]:
+        """The last entries, or all; the other numbers are of all."""
+        entries = self.entries if last is None else self.entries[-last:] if last else []
+        return {
+            "total": len(self.entries),
+            "in_flight": self.in_flight,
+            "max_in_flight": self.max_in_flight,
+            "requests": [asdict(entry) for entry in entries],
+        }
 
 
 def log_middleware(log: RequestLog) -> Middleware:

@@ -7,10 +7,12 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from sandbox.configurations import write_configurations
 from sandbox.control import Control
 from sandbox.faults import Faults, fault_middleware
 from sandbox.page import page
@@ -50,7 +52,7 @@ def create_app(providers: Sequence[Provider], activity: Activity) -> web.Applica
     )
 
     async def index(request: web.Request) -> web.Response:
-        return web.Response(text=page(str(request.url.origin()), providers, log, faults), content_type="text/html")
+        return web.Response(text=page(str(request.url.origin()), providers), content_type="text/html")
 
     app.add_routes([web.get("/", index), *Control(providers, log, faults).routes()])
     for provider in providers:
@@ -69,20 +71,26 @@ async def json_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         return web.json_response({kind: error.text}, status=error.status, headers=headers)
 
 
-async def serve(port: int, options: Options, lifetime: Lifetime) -> None:
-    """Serve until SIGTERM or SIGINT or the end of the lifetime; announce the address on standard output."""
+async def serve(port: int, options: Options, lifetime: Lifetime, configurations: Path | None = None) -> None:
+    """Serve until SIGTERM or SIGINT or the end of the lifetime; announce the address on standard output.
+
+    Before that, ready configurations for this address are written into the folder `configurations`, if one is given.
+    """
     stop, activity = asyncio.Event(), Activity()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     # Searching for cycles again and again would make the building of many events a fifth slower.
     gc.disable()
-    runner = web.AppRunner(create_app(load_providers(options), activity), access_log=None, shutdown_timeout=0.1)
+    providers = load_providers(options)
+    runner = web.AppRunner(create_app(providers, activity), access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
         await web.TCPSite(runner, HOST, port).start()
         _keep_data_out_of_collection()
         activity.last = time.monotonic()
-        print(f"sandbox listening on http://{HOST}:{runner.addresses[0][1]}", flush=True)
+        url = f"http://{HOST}:{runner.addresses[0][1]}"
+        written = write_configurations(configurations, providers, url) if configurations else []
+        print(f"sandbox listening on {url}", *(f"wrote {path}" for path in written), sep="\n", flush=True)
         await _until_unneeded(stop, activity, lifetime)
     finally:
         await runner.cleanup()

@@ -1,6 +1,7 @@
 """App Market's endpoints for events and contacts."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from aiohttp import web
@@ -46,7 +47,7 @@ class AppMarket:
         ]
 
     def describe(self, url: str) -> Description:
-        return describe(url, self._options)
+        return describe(url, self._options, len(self._instance.contacts()))
 
     def change_behaviour(self, changes: Mapping[str, Any]) -> None:
         self.behaviour = changed(self.behaviour, changes)
@@ -56,6 +57,9 @@ class AppMarket:
 
     def delete_events(self, ids: Collection[str]) -> int:
         return self._instance.delete_events(ids)
+
+    def events_by_day(self) -> Mapping[date, int]:
+        return self._instance.by_day()
 
     def event_ids(self, contact: str | None) -> Sequence[str]:
         return self._instance.event_ids(contact)

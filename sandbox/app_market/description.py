@@ -1,5 +1,8 @@
 """What the sandbox's page says about App Market."""
 
+import shlex
+import sys
+
 from sandbox.app_market import API_SECRET, BASE, EMPTY_INSTANCE_ID, INSTANCE_ID, RENDER_SECRET
 from sandbox.provider import Description, Endpoint, Options
 
@@ -11,15 +14,10 @@ ENDPOINTS = (
 )
 
 
-def describe(url: str, options: Options) -> Description:
+def describe(url: str, options: Options, contacts: int) -> Description:
     return Description(
         title="App Market / Builder",
-        facts={
-            "generated events": f"{options.events:,}",
-            "generated contacts": f"{options.contacts:,}",
-            "first event": options.start,
-            "last event": options.end,
-        },
+        facts={"contacts": f"{contacts:,}"},
         endpoints=ENDPOINTS,
         credentials={
             "instance id": INSTANCE_ID,
@@ -44,6 +42,6 @@ def _first_page(url: str) -> str:
     claims = f'{{"instanceId": "{INSTANCE_ID}", "iat": int(time.time()), "exp": int(time.time()) + 3600}}'
     query = "since=0&until=4102444800000&contactId=&scope=app&eventTypes=&offset=0&limit=10"
     return (
-        f"JWT=$(python -c 'import jwt, time; print(jwt.encode({claims}, \"{API_SECRET}\"))')\n"
+        f"JWT=$({shlex.quote(sys.executable)} -c 'import jwt, time; print(jwt.encode({claims}, \"{API_SECRET}\"))')\n"
         f"curl -s '{url}{BASE}/events/get?{query}' -H \"instance-jwt: $JWT\""
     )

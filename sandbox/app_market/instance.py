@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +11,7 @@ from sandbox.app_market.behaviour import Behaviour
 from sandbox.app_market.errors import Refusal, invalid
 from sandbox.app_market.parameters import Selection
 from sandbox.app_market.records import Contact, Event, microseconds, now
+from sandbox.histogram import count_by_day
 from sandbox.provider import InvalidControlRequest, Options
 
 CONTACT_FIELDS = {"name", "phone", "company", "email", "addresses"}
@@ -71,6 +73,9 @@ class Instance:
                 return
         contact_id = str(uuid.uuid4())
         self._contacts[contact_id] = Contact(contact_id, content, now(), now())
+
+    def by_day(self) -> Mapping[date, int]:
+        return count_by_day(event.created // 1_000_000 for event in self.events)
 
     def event_ids(self, contact: str | None) -> Sequence[str]:
         return [event.id for event in self.events if contact in (None, event.contact)]

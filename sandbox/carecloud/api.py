@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -53,6 +54,7 @@ class CareCloud:
 
     def __init__(self, options: Options) -> None:
         self.behaviour = Behaviour()
+        self._options = options
         self._sessions = Sessions()
         self._project = Project(options, ZoneInfo(self.behaviour.time_zone))
 
@@ -77,7 +79,8 @@ class CareCloud:
         ]
 
     def describe(self, url: str) -> Description:
-        return describe(url, self._project.feed, len(self._project.customers), self.behaviour.time_zone)
+        customers, time_zone = len(self._project.customers), self.behaviour.time_zone
+        return describe(url, self._options.start, self._project.feed, customers, time_zone)
 
     def change_behaviour(self, changes: Mapping[str, Any]) -> None:
         behaviour = changed(self.behaviour, changes)
@@ -93,6 +96,9 @@ class CareCloud:
 
     def delete_events(self, ids: Collection[str]) -> int:
         return self._project.delete_events(ids)
+
+    def events_by_day(self) -> Mapping[date, int]:
+        return self._project.feed.by_day()
 
     def event_ids(self, contact: str | None) -> Sequence[str]:
         rows = self._project.feed.rows

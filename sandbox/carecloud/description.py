@@ -1,7 +1,6 @@
 """What the sandbox's page says about CareCloud."""
 
 from sandbox.carecloud import BASE, EXTERNAL_APPLICATION_ID, LOGIN, OTHER_LOGIN, OTHER_PASSWORD, PASSWORD
-from sandbox.carecloud.clock import ZERO
 from sandbox.carecloud.feed import Feed
 from sandbox.provider import Description, Endpoint
 
@@ -19,17 +18,13 @@ ENDPOINTS = (
 )
 
 
-def describe(url: str, feed: Feed, customers: int, time_zone: str) -> Description:
-    times = [row.created_at for row in feed.rows if row.created_at != ZERO]
-    first, last = (times[0], times[-1]) if times else ("none", "none")
+def describe(url: str, start: str, feed: Feed, customers: int, time_zone: str) -> Description:
     return Description(
         title="CRM CareCloud",
         facts={
-            "events": f"{len(feed.rows):,}",
             "customers": f"{customers:,}",
             "time zone": time_zone,
-            "first event (local)": first,
-            "last event (local)": last,
+            "events without a time": f"{len(feed.rows) - sum(feed.by_day().values()):,}",
         },
         endpoints=ENDPOINTS,
         credentials={
@@ -51,9 +46,9 @@ def describe(url: str, feed: Feed, customers: int, time_zone: str) -> Descriptio
                     "external_application_id": EXTERNAL_APPLICATION_ID,
                 },
             },
-            "start_date": "2024-01-01T00:00:00Z",
+            "start_date": start,
         },
-        examples={"Log in": _login(url), "First page of events": _first_page(url)},
+        examples={"First page of events": f"{_login(url)}\n{_first_page(url)}"},
     )
 
 

@@ -2,8 +2,10 @@
 
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -43,6 +45,11 @@ class Feed:
         for row in self.rows:
             self._of_customer.setdefault(row.event.customer, []).append(row)
 
+    def by_day(self) -> Mapping[date, int]:
+        """By the project's clock."""
+        days = Counter(row.created_at[:10] for row in self.rows)
+        return {day: events for text, events in days.items() if (day := _day(text)) is not None}
+
     def select(self, selection: Selection, time_filter: Literal["local", "instant"], exclusive: bool) -> Sequence[Row]:
         rows = self.rows if selection.customer is None else self._of_customer.get(selection.customer, [])
         if time_filter == "instant":
@@ -67,6 +74,13 @@ def _shown_within(rows: list[Row], selection: Selection, exclusive: bool) -> lis
     start = 0 if selection.time_from is None else left(rows, selection.time_from, key=_created_at)
     end = len(rows) if selection.time_to is None else right(rows, selection.time_to, key=_created_at)
     return rows[start:end]
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _created_at(row: Row) -> str:

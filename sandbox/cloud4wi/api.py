@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import date
 from itertools import chain
 from typing import Any
 
@@ -69,6 +70,9 @@ class Cloud4Wi:
 
     def delete_events(self, ids: Collection[str]) -> int:
         return self._organization.delete_events(ids)
+
+    def events_by_day(self) -> Mapping[date, int]:
+        return self._organization.feed.by_day()
 
     def event_ids(self, contact: str | None) -> Sequence[str]:
         return self._organization.event_ids(contact)
@@ -161,7 +165,8 @@ class Cloud4Wi:
         if self.behaviour.repeat_scroll_id:
             scroll.served = 0
         positions = scroll.take(self._page_size(scroll.parameters))
-        fields = {**announced(len(scroll.positions), self.behaviour), **self._next_scroll_id(scroll)}
+        count = announced(len(scroll.positions), len(positions), self.behaviour)
+        fields = {**count, **self._next_scroll_id(scroll)}
         return self._page(request, scroll.feed, positions, fields)
 
     def _next_scroll_id(self, scroll: Scroll) -> dict[str, str | None]:
@@ -179,7 +184,8 @@ class Cloud4Wi:
         return {"scrollId": self._scrolls.renew(scroll)}
 
     def _single_page(self, request: web.Request, feed: Feed | StreamedFeed, positions: Sequence[int]) -> web.Response:
-        return self._page(request, feed, positions, {**announced(len(positions), self.behaviour)})
+        count = announced(len(positions), len(positions), self.behaviour)
+        return self._page(request, feed, positions, {**count})
 
     def _page(
         self, request: web.Request, feed: Feed | StreamedFeed, positions: Sequence[int], fields: dict[str, Any]

@@ -8,7 +8,7 @@ from sandbox import behaviour
 
 @dataclass(frozen=True)
 class Behaviour(behaviour.Behaviour):
-    """The defaults are the documented or most awkward plausible behaviour.
+    """The defaults are the documented or most awkward plausible behaviour, but for `count`: a lie is asked for.
 
     single_session: whether a login ends the sessions of earlier ones; not documented.
     token_lifetime_seconds: documented as one day.
@@ -20,7 +20,8 @@ class Behaviour(behaviour.Behaviour):
     keep_scroll_id: the scrollId stays the same on all pages of a scroll, while the scroll moves on; not documented.
     page_cap: answer with fewer rows a page than `size`, without saying so; the organisation's feed only.
     shuffle: order within a page differs from the sort order, as in the published example.
-    count: the published example announces one more than it has. A scroll announces the whole result.
+    count: what an answer announces. "exact" is the number of events, of a scroll that of the whole result; the
+        published example announces one more than it has ("plus_one"). "page" is the number in this very answer.
     shape: the published example wraps type and id in `event`; the declared schema has them in the item ("flat").
     pretty: indented JSON, as published.
     ignore_dates: take no notice of dateStart and dateEnd.
@@ -37,7 +38,7 @@ class Behaviour(behaviour.Behaviour):
     keep_scroll_id: bool = False
     page_cap: int | None = None
     shuffle: bool = True
-    count: Literal["plus_one", "exact", "absent", "zero"] = "plus_one"
+    count: Literal["exact", "plus_one", "page", "zero", "absent"] = "exact"
     shape: Literal["wrapped", "flat", "mixed"] = "wrapped"
     pretty: bool = False
     ignore_dates: bool = False

@@ -23,10 +23,9 @@ ENDPOINTS = (
 
 def describe(url: str, feed: Feed | StreamedFeed, contacts: int) -> Description:
     times = feed.time_range()
-    first, last = (format_time(time // SECOND) for time in times) if times else ("none", "none")
     return Description(
         title="Cloud4Wi",
-        facts={"events": f"{len(feed):,}", "contacts": f"{contacts:,}", "first event": first, "last event": last},
+        facts={"contacts": f"{contacts:,}"},
         endpoints=ENDPOINTS,
         credentials={
             "organization id": ORGANIZATION_ID,
@@ -44,9 +43,9 @@ def describe(url: str, feed: Feed | StreamedFeed, contacts: int) -> Description:
                 "client_secret": CLIENT_SECRET,
                 "api_url": url,
             },
-            "start_date": first if times else "2024-01-01T00:00:00Z",
+            "start_date": format_time(times[0] // SECOND) if times else "2024-01-01T00:00:00Z",
         },
-        examples={"Log in": _login(url), "First page of events": _first_page(url)},
+        examples={"First page of events": f"{_login(url)}\n{_first_page(url)}"},
     )
 
 

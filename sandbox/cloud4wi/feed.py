@@ -4,9 +4,11 @@ import json
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Container, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
-from sandbox.cloud4wi.times import parse_time
+from sandbox.cloud4wi.times import SECOND, parse_time
+from sandbox.histogram import count_by_day
 
 
 class Row(NamedTuple):
@@ -85,6 +87,9 @@ class Feed:
 
     def time_range(self) -> tuple[int, int] | None:
         return (self._created[0], self._created[-1]) if self.texts else None
+
+    def by_day(self) -> Mapping[date, int]:
+        return count_by_day(created // SECOND for created in self._created)
 
     def select(self, selection: Selection, contact: str | None = None) -> Sequence[int]:
         """The positions of the selected events, in the requested order."""

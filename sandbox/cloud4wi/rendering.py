@@ -30,11 +30,12 @@ def indented(body: JoinedBody) -> bytes:
     return json.dumps(json.loads(body.to_bytes()), ensure_ascii=False, indent=2).encode()
 
 
-def announced(count: int, behaviour: Behaviour) -> dict[str, int]:
-    """The `count` of the envelope, which lies as in the published example unless told otherwise."""
+def announced(total: int, rows: int, behaviour: Behaviour) -> dict[str, int]:
+    """The `count` of the envelope, for an answer with so many rows of a result of `total`."""
     counts = {
-        "plus_one": {"count": count + 1},
-        "exact": {"count": count},
+        "exact": {"count": total},
+        "plus_one": {"count": total + 1},
+        "page": {"count": rows},
         "zero": {"count": 0},
         "absent": {},
     }

@@ -9,12 +9,14 @@ A client's result is known by its numbers alone, so nobody has to hold the ids: 
 """
 
 from array import array
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from datetime import date
 from typing import NamedTuple
 
 from sandbox.cloud4wi.feed import Row, Selection
 from sandbox.cloud4wi.generator import contact_id, generate, utc_offset
 from sandbox.cloud4wi.times import SECOND, format_time, parse_time
+from sandbox.histogram import DAY, day_of
 from sandbox.provider import InvalidControlRequest, Options
 
 # A prime, so that a contact's events are not all of one template.
@@ -63,6 +65,11 @@ class StreamedFeed:
 
     def time_range(self) -> tuple[int, int] | None:
         return self._created(0) * SECOND, self._created(self._events - 1) * SECOND
+
+    def by_day(self) -> Mapping[date, int]:
+        first, last = self._created(0) // DAY, self._created(self._events - 1) // DAY
+        counts = {day: self._position((day + 1) * DAY) - self._position(day * DAY) for day in range(first, last + 1)}
+        return {day_of(day * DAY): count for day, count in counts.items() if count}
 
     def contacts(self) -> set[str]:
         return set(self._numbers)

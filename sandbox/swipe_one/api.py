@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from aiohttp import web
@@ -51,7 +52,7 @@ class SwipeOne:
         ]
 
     def describe(self, url: str) -> Description:
-        return describe(url, self._options)
+        return describe(url, self._options, self._workspace.existing_contacts())
 
     def change_behaviour(self, changes: Mapping[str, Any]) -> None:
         self.behaviour = changed(self.behaviour, changes)
@@ -61,6 +62,9 @@ class SwipeOne:
 
     def delete_events(self, ids: Collection[str]) -> int:
         return self._workspace.delete_events(ids)
+
+    def events_by_day(self) -> Mapping[date, int]:
+        return self._workspace.by_day()
 
     def event_ids(self, contact: str | None) -> Sequence[str]:
         """The events' contents, because they have no ids."""

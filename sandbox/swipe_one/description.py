@@ -1,5 +1,8 @@
 """What the sandbox's page says about Swipe One."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from sandbox.provider import Description, Endpoint, Options
 from sandbox.swipe_one import API_KEY, EMPTY_WORKSPACE_ID, FOREIGN_API_KEY, WORKSPACE_ID
 
@@ -10,15 +13,10 @@ ENDPOINTS = (
 )
 
 
-def describe(url: str, options: Options) -> Description:
+def describe(url: str, options: Options, contacts: Sequence[Mapping[str, Any]]) -> Description:
     return Description(
         title="Swipe One",
-        facts={
-            "generated events": f"{options.events:,}",
-            "generated contacts": f"{options.contacts:,}",
-            "first event": options.start,
-            "last event": options.end,
-        },
+        facts={"contacts": f"{len(contacts):,}"},
         endpoints=ENDPOINTS,
         credentials={
             "workspace id": WORKSPACE_ID,
@@ -40,10 +38,14 @@ def describe(url: str, options: Options) -> Description:
                 f"curl -s '{url}/api/workspaces/{WORKSPACE_ID}/contacts?limit=5&sort=createdAt&order=1' \\\n"
                 f"  -H 'x-api-key: {API_KEY}'"
             ),
-            "Create an event": (
-                f"curl -s {url}/api/workspaces/{WORKSPACE_ID}/events -H 'x-api-key: {API_KEY}' \\\n"
-                "  -H 'Content-Type: application/json' \\\n"
-                """  -d '{"contact": {"id": "CONTACT"}, "type": "UserLoggedIn", "properties": {"device": "mobile"}}'"""
-            ),
+            **({"Create an event": _create_event(url, contacts[0]["_id"])} if contacts else {}),
         },
+    )
+
+
+def _create_event(url: str, contact: str) -> str:
+    event = f'{{"contact": {{"id": "{contact}"}}, "type": "UserLoggedIn", "properties": {{"device": "mobile"}}}}'
+    return (
+        f"curl -s {url}/api/workspaces/{WORKSPACE_ID}/events -H 'x-api-key: {API_KEY}' \\\n"
+        f"  -H 'Content-Type: application/json' \\\n  -d '{event}'"
     )

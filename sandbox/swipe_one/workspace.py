@@ -4,13 +4,15 @@ import json
 import time
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
+from sandbox.histogram import count_by_day
 from sandbox.provider import InvalidControlRequest, Options
 from sandbox.swipe_one import EVENT_TYPES, EXAMPLE_CONTACT, WORKSPACE_ID
 from sandbox.swipe_one.generator import generate_contacts, generate_events
 from sandbox.swipe_one.listing import Listing, listing
-from sandbox.swipe_one.times import MILLISECOND, format_time, now, parse_time
+from sandbox.swipe_one.times import MILLISECOND, SECOND, format_time, now, parse_time
 
 
 class Event(NamedTuple):
@@ -75,6 +77,9 @@ class Workspace:
             newest = self._events[contact][-1].time + MILLISECOND
             body = _compact({"type": "page_viewed", "properties": {"number": len(self._events[contact])}})
             self._insert(contact, Event(newest, format_time(newest), body))
+
+    def by_day(self) -> Mapping[date, int]:
+        return count_by_day(event.time // SECOND for events in self._events.values() for event in events)
 
     def contents(self, contact: str | None) -> list[str]:
         """All events in a form to compare, because they have no ids: a JSON list with the keys of objects sorted.
