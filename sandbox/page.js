@@ -89,21 +89,25 @@ function showFaults(text) {
     const input = make("input", { type: "checkbox", checked: true });
     input.setAttribute("role", "switch");
     input.addEventListener("change", () => act(() => control("DELETE", `faults/${item.number}`)));
-    const said = make("span", {}, make("code", { textContent: JSON.stringify(item.fault) }), make("small", {}, make("em", { textContent: progress(item) })));
+    const fault = JSON.stringify(item.fault, null, 1).replace(/\s+/g, " ");
+    const fired = make("small", {}, make("em", { textContent: progress(item) }));
+    const said = make("span", {}, make("code", { textContent: fault }), fired);
     return make("li", {}, make("label", {}, said, input));
   });
   const list = element("other-faults");
-  if (list.textContent !== others.map((item) => item.textContent).join("")) list.replaceChildren(...others);
+  const key = JSON.stringify([...unmatched].map(({ number, fired }) => [number, fired]));
+  if (list.dataset.key !== key) list.replaceChildren(...others);
+  list.dataset.key = key;
 }
 
-const error = document.querySelector("#new-fault .error");
+const error = element("fault-error");
 
 async function act(change) {
   error.textContent = "";
   try {
     await change();
   } catch (problem) {
-    error.textContent = problem.message;
+    error.textContent = problem instanceof SyntaxError ? `This is no JSON: ${problem.message}` : problem.message;
   }
   await refresh();
 }

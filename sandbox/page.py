@@ -1,6 +1,7 @@
 """The page at `/`: what is served, how to use it, what happens, and what can be switched while it does."""
 
 import json
+import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from sandbox.provider import Endpoint, Provider
 
 PROJECT = Path(__file__).resolve().parent.parent
 EXAMPLE_FAULT = {"path": "/events$", "skip": 2, "times": 3, "status": 503, "headers": {"Retry-After": "1"}}
+CODE = re.compile(r"`(\w+)`")
 ADDED = 100
 """Events that a button adds, on the day after the last: those that the next sync finds."""
 
@@ -29,7 +31,8 @@ def page(url: str, providers: Sequence[Provider]) -> str:
         script=_file("page.js"),
         url=escape(url),
         contents=_contents({"requests": "Requests", "faults": "Faults", **titles, "control": "Control"}),
-        first_command=_copyable(check_command(providers[0].name, url)),
+        systems=" or ".join(f'<a href="#{name}">{escape(title)}</a>' for name, title in titles.items()),
+        first_commands=_commands(providers[0].name, url),
         presets="".join(map(_preset, PRESETS)),
         example_fault=escape(json.dumps(EXAMPLE_FAULT)),
         providers="".join(_provider(provider, url) for provider in providers),
@@ -74,6 +77,11 @@ def _contents(places: Mapping[str, str]) -> str:
     return "\n    ".join(f'<a href="#{name}">{escape(title)}</a>' for name, title in places.items())
 
 
+def _commands(provider: str, url: str) -> str:
+    commands = {"Check": check_command(provider, url), "Read": read_command(provider, url)}
+    return "".join(f"<h3>{title}</h3>{_copyable(command)}" for title, command in commands.items())
+
+
 def _preset(preset: Preset) -> str:
     fault = escape(json.dumps(preset.fault))
     said = f"<span>{escape(preset.name)}<small>{escape(preset.summary)} <em></em></small></span>"
@@ -93,8 +101,7 @@ def _provider(provider: Provider, url: str) -> str:
     return (
         f'<section id="{provider.name}"><h2>{escape(description.title)}</h2>'
         f"{_facts(days, description.facts)}{_histogram(days)}"
-        f"<h3>Check</h3>{_copyable(check_command(provider.name, url))}"
-        f"<h3>Read</h3>{_copyable(read_command(provider.name, url))}"
+        f"{_commands(provider.name, url)}"
         f"{_adding(provider.name, days)}"
         + "".join(f"<details><summary>{title}</summary>{content}</details>" for title, content in folded.items())
         + "</section>"
@@ -111,22 +118,29 @@ def _facts(days: Mapping[date, int], facts: Mapping[str, str]) -> str:
 
 def _histogram(days: Mapping[date, int]) -> str:
     stretches = histogram(days)
-    highest = max((bar.events for bars in stretches for bar in bars), default=0)
-    return f'<div class="histogram">{"".join(_stretch(bars, highest) for bars in stretches)}</div>' if highest else ""
+    bars = [bar for stretch in stretches for bar in stretch]
+    if not bars:
+        return ""
+    highest = max(bar.events for bar in bars)
+    width = (bars[0].last - bars[0].first).days + 1
+    said = f"{_span(min(days), max(days))}; a bar is {'a day' if width == 1 else f'{width} days'}, at most {highest:,}"
+    if len(stretches) > 1:
+        said += "; long pauses are left out"
+    drawn = '<span aria-hidden="true">…</span>'.join(_stretch(stretch, highest) for stretch in stretches)
+    return f'<figure class="histogram"><div>{drawn}</div><figcaption>{said}.</figcaption></figure>'
 
 
 def _stretch(bars: Sequence[Bar], highest: int) -> str:
-    span = _span(bars[0].first, bars[-1].last)
     rows = (
         f'<rect x="{place + 0.1}" y="{100 - height:g}" width=".8" height="{height:g}">'
         f"<title>{_span(bar.first, bar.last)}: {bar.events:,}</title></rect>"
         for place, bar in enumerate(bars)
         if (height := 100 * bar.events / highest)
     )
-    events = sum(bar.events for bar in bars)
+    name = f"{sum(bar.events for bar in bars):,} events, {_span(bars[0].first, bars[-1].last)}"
     return (
-        f'<figure style="--bars: {len(bars)}"><svg viewBox="0 0 {len(bars)} 100" preserveAspectRatio="none" role="img" '
-        f'aria-label="{events:,} events, {span}">{"".join(rows)}</svg><figcaption>{span}</figcaption></figure>'
+        f'<svg viewBox="0 0 {len(bars)} 100" preserveAspectRatio="none" style="--bars: {len(bars)}" role="img" '
+        f'aria-label="{name}">{"".join(rows)}</svg>'
     )
 
 
@@ -150,7 +164,7 @@ def _adding(provider: str, days: Mapping[date, int]) -> str:
 def _switches(provider: Provider) -> str:
     rows = (
         f"<li{' class=changed' if switch.value != switch.default else ''}><label><span><code>{switch.name}</code>"
-        f"<small>{escape(switch.meaning)}</small><output class=error></output></span>"
+        f"<small>{_prose(switch.meaning)}</small><output class=error></output></span>"
         f"{_input(provider.name, switch)}</label></li>"
         for switch in switches(provider.behaviour)
     )
@@ -173,6 +187,10 @@ def _input(provider: str, switch: Switch) -> str:
 def _option(choice: object, selected: bool) -> str:
     chosen = " selected" if selected else ""
     return f'<option value="{escape(json.dumps(choice))}"{chosen}>{escape(str(choice))}</option>'
+
+
+def _prose(text: str) -> str:
+    return CODE.sub(r"<code>\1</code>", escape(text))
 
 
 def _pairs(pairs: Mapping[str, str]) -> str:

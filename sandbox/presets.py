@@ -17,7 +17,7 @@ class Preset:
 PRESETS = (
     Preset(
         "Rate limit",
-        "the next three requests get 429 and Retry-After 1 s",
+        "the next three get 429, Retry-After 1 s",
         {"times": 3, "status": 429, "headers": {"Retry-After": "1"}},
     ),
     Preset("Server error", "the next three get 503 without a body", {"times": 3, "status": 503}),
@@ -31,12 +31,12 @@ PRESETS = (
     Preset("Broken connection", "every fifth is reset without an answer", {"times": None, "every": 5, "reset": True}),
     Preset(
         "Expired token",
-        "the token of the next request for events expires: Cloud4Wi, CareCloud",
+        "once, in use: Cloud4Wi and CareCloud",
         {"path": "/events$", "expire_token": True},
     ),
     Preset(
         "Expired scroll",
-        "the scroll of the next request that goes on with one: Cloud4Wi",
+        "once, in use: Cloud4Wi",
         {"query": {"scrollId": "."}, "expire_scroll": True},
     ),
     Preset("Refusal", "every request for events gets 403", {"path": "/events", "times": None, "status": 403}),
