@@ -293,13 +293,23 @@ class TestContacts:
 
 
 class TestAnswers:
-    def test_contain_the_example_as_published(self, client: Client) -> None:
+    def test_contain_the_example_as_published(self, sandbox: Sandbox, client: Client) -> None:
+        sandbox.control.behaviour(PROVIDER, count="plus_one")
         page = client.get(dateEnd="2023-01-01T00:00:00Z").json()
         assert sorted(page["events"], key=str) == sorted(EXAMPLE, key=str)
         assert (page["status"], page["count"]) == ("OK", 20)
 
-    @pytest.mark.parametrize(("count", "announced"), [("plus_one", 20), ("exact", 19), ("zero", 0), ("absent", None)])
-    def test_announce_a_count_that_cannot_be_trusted(
+    def test_announce_exactly_what_they_have(self, client: Client) -> None:
+        """Of a scroll, on each of its pages, all that it has; of a contact's events, those that one answer holds."""
+        pages = list(client.scroll(size=8, dateEnd="2023-01-01T00:00:00Z"))
+        assert [(page["count"], len(page["events"])) for page in pages] == [(19, 8), (19, 8), (19, 3), (19, 0)]
+        page = client.get(contact_path(EXAMPLE_CONTACT)).json()
+        assert page["count"] == len(page["events"])
+
+    @pytest.mark.parametrize(
+        ("count", "announced"), [("plus_one", 20), ("exact", 19), ("page", 5), ("zero", 0), ("absent", None)]
+    )
+    def test_announce_a_count_that_lies_when_told_to(
         self, sandbox: Sandbox, client: Client, count: str, announced: int | None
     ) -> None:
         sandbox.control.behaviour(PROVIDER, count=count)
@@ -382,6 +392,16 @@ class TestFaults:
         token = client.get(**SCROLL).json()["scrollId"]
         assert client.get(**SCROLL, scrollId=token).status_code == 404
 
+    def test_are_removed_one_by_one_or_all_together(self, sandbox: Sandbox, client: Client) -> None:
+        first, second, third = (sandbox.control.add_fault(path="/events$", status=status) for status in (500, 502, 503))
+        sandbox.control.remove_fault(second["number"])
+        assert [fault["number"] for fault in sandbox.control.faults()] == [first["number"], third["number"]]
+        assert [client.get().status_code for _ in range(3)] == [500, 503, 200]
+        with pytest.raises(ValueError, match=f"no fault {second['number']}"):
+            sandbox.control.remove_fault(second["number"])
+        sandbox.control.clear_faults()
+        assert sandbox.control.faults() == []
+
     def test_are_refused_when_misspelt(self, sandbox: Sandbox) -> None:
         for fault in ({"stats": 500}, {"status": "500"}, {"path": "/events"}, {"path": "(", "status": 500}):
             with pytest.raises(ValueError, match="400"):
@@ -398,6 +418,21 @@ class TestControl:
         assert entry["headers"]["Authorization"] is True
         assert sandbox.control.max_in_flight() == 1
 
+    def test_the_last_requests_can_be_asked_for_alone(self, sandbox: Sandbox, client: Client) -> None:
+        sandbox.control.clear_requests()
+        for size in (1, 2, 3):
+            client.get(size=size)
+        answer = requests.get(f"{sandbox.url}/control/requests?last=2", timeout=10).json()
+        assert [entry["rows"] for entry in answer["requests"]] == [2, 3]
+        assert {name: answer[name] for name in ("total", "in_flight", "max_in_flight")} == {
+            "total": 3,
+            "in_flight": 0,
+            "max_in_flight": 1,
+        }
+        assert requests.get(f"{sandbox.url}/control/requests?last=0", timeout=10).json()["requests"] == []
+        refused = requests.get(f"{sandbox.url}/control/requests?last=few", timeout=10)
+        assert (refused.status_code, refused.json()) == (400, {"error": "last must be a number, not 'few'"})
+
     def test_an_event_with_an_unreadable_time_can_be_served(self, sandbox: Sandbox, client: Client) -> None:
         with pytest.raises(ValueError, match="not a time"):
             sandbox.control.add_events(PROVIDER, [event(2, "yesterday")])
@@ -413,13 +448,6 @@ class TestControl:
         for change in ({"scrollend": "x"}, {"scroll_end": "x"}, {"shuffle": 1}, {"page_cap": "many"}):
             with pytest.raises(ValueError, match="400"):
                 sandbox.control.behaviour(PROVIDER, **change)
-
-    def test_the_page_shows_how_to_use_it(self, sandbox: Sandbox) -> None:
-        sandbox.control.add_fault(path="/somewhere", status=503)
-        page = requests.get(sandbox.url, timeout=10).text
-        assert CLIENT_KEY in page
-        assert "/somewhere" in page
-        assert sandbox.url in page
 
 
 class TestProcess:

@@ -75,7 +75,7 @@ def loads(*, scale: float, others: float, share: int, times: int | None = None) 
             int(2_000_000 * scale),
             1000,
             lambda sandbox, **fields: cloud4wi.config(sandbox.url, **fields),
-            {"page_cap": 500 if scale == 1 else 100, "token_lifetime_seconds": TOKEN_LIFETIME, "count": "exact"},
+            {"page_cap": 500 if scale == 1 else 100, "token_lifetime_seconds": TOKEN_LIFETIME},
             "/events$",
             share,
             times,
