@@ -88,4 +88,6 @@ def _fits(value: object, hint: Any) -> bool:
 def _wording(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return " or ".join(repr(option) for option in get_args(hint))
-    return str(getattr(hint, "__name__", hint))
+    if isinstance(hint, UnionType):
+        return " or ".join(map(_wording, get_args(hint)))
+    return "null" if hint is NoneType else str(hint.__name__)

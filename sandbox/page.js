@@ -33,7 +33,8 @@ function status(entry, running) {
 
 function row(entry, running) {
   const [text, kind] = status(entry, running);
-  const notes = [entry.rows === null ? [] : `${entry.rows.toLocaleString("en")} rows`, entry.fault ? `fault ${entry.fault}` : []];
+  const rows = entry.rows === null ? [] : `${entry.rows.toLocaleString("en")} row${entry.rows === 1 ? "" : "s"}`;
+  const notes = [rows, entry.fault ? `fault ${entry.fault}` : []];
   return make(
     "li",
     {},
