@@ -166,7 +166,8 @@ class TestCleanInstallation:
         assert result.returncode == 0, result.stdout
 
     @pytest.mark.parametrize(
-        "name", ["sandbox", "demo", "docs", "benchmarks", "unit_tests", "integration_tests", "aiohttp", "pytest"]
+        "name",
+        ["sandbox", "seed", "demo", "docs", "benchmarks", "unit_tests", "integration_tests", "aiohttp", "pytest"],
     )
     def test_has_nothing_that_only_the_project_needs(self, environment: Path, name: str) -> None:
         code = f"from importlib.util import find_spec; raise SystemExit(find_spec({name!r}) is not None)"

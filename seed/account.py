@@ -16,7 +16,7 @@ from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets, filter_secre
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from requests.auth import AuthBase
 
-from integration_tests.seed.events import SEED_KEY, Event, SeedFailed, Settings
+from seed.events import SEED_KEY, Event, SeedFailed, Settings
 from source_events import providers
 from source_events.components.decoder import AnswerDecoder, AnswerRefused, raise_refusal
 from source_events.components.requester import CONNECT_TIMEOUT, READ_TIMEOUT
