@@ -4,13 +4,17 @@ import asyncio
 import gc
 import os
 import signal
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from sandbox.certificates import AUTHORITY, KINDS, encryption
 from sandbox.control import Control
 from sandbox.faults import Faults, fault_middleware
 from sandbox.page import page
@@ -28,6 +32,14 @@ class Lifetime:
 
     idle_timeout: float = 1800
     parent: int | None = None
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Serve https with a certificate of this kind; without a folder for its authority's, in a temporary one."""
+
+    folder: str = ""
+    certificate: str = KINDS[0]
 
 
 class Activity:
@@ -69,7 +81,7 @@ async def json_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         return web.json_response({kind: error.text}, status=error.status, headers=headers)
 
 
-async def serve(port: int, options: Options, lifetime: Lifetime) -> None:
+async def serve(port: int, options: Options, lifetime: Lifetime, tls: Tls | None = None) -> None:
     """Serve until SIGTERM or SIGINT or the end of the lifetime; announce the address on standard output."""
     stop, activity = asyncio.Event(), Activity()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -79,13 +91,26 @@ async def serve(port: int, options: Options, lifetime: Lifetime) -> None:
     runner = web.AppRunner(create_app(load_providers(options), activity), access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, HOST, port).start()
-        _keep_data_out_of_collection()
-        activity.last = time.monotonic()
-        print(f"sandbox listening on http://{HOST}:{runner.addresses[0][1]}", flush=True)
-        await _until_unneeded(stop, activity, lifetime)
+        with _folder(tls) as folder:
+            context = encryption(folder, tls.certificate) if tls else None
+            await web.TCPSite(runner, HOST, port, ssl_context=context).start()
+            _keep_data_out_of_collection()
+            activity.last = time.monotonic()
+            print(f"sandbox listening on http{'s' if tls else ''}://{HOST}:{runner.addresses[0][1]}", flush=True)
+            if tls:
+                print(f"its certificate authority is {folder / AUTHORITY}", flush=True)
+            await _until_unneeded(stop, activity, lifetime)
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def _folder(tls: Tls | None) -> Iterator[Path]:
+    if tls and tls.folder:
+        yield Path(tls.folder).absolute()
+        return
+    with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
+        yield Path(folder)
 
 
 def _keep_data_out_of_collection() -> None:
