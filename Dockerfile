@@ -10,7 +10,7 @@ COPY . ./
 # usual. Nothing of either stays in a layer.
 RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca_bundle,target=/etc/ssl/certs/ca-certificates.crt \
-    pip install --no-cache-dir .
+    pip install --no-cache-dir --constraint constraints.txt .
 # What is in the image, and under which licences. The tools stay outside /usr/local, which is all that goes on from here;
 # the interpreter that they look into must not see them, so that they are no part of what they list.
 RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \

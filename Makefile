@@ -16,7 +16,7 @@ export DO_NOT_TRACK := 1
 export DEMO_PYTHON := $(CURDIR)/$(DEMO_VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit bench bench-quick bench-growth soak image-test form clean
+.PHONY: help demo test lint unit bench bench-quick bench-growth soak image-test constraints form clean
 
 help: ## list the targets
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,12 @@ soak: $(VENV)/installed ## read two million events while everything goes wrong n
 image-test: $(VENV)/installed ## build the container image and test it
 	$(VENV)/bin/pytest -m image integration_tests
 
+constraints: $(VENV)/installed ## take the newest versions that setup.py allows, for the tests and for the image
+	$(VENV)/bin/python -m pip install -qq --disable-pip-version-check --upgrade --upgrade-strategy eager -e '.[tests]'
+	@echo "# What the tests run with and the image has: \`make constraints\` writes it." > constraints.txt
+	$(VENV)/bin/python -m pip freeze --all --exclude pip --exclude-editable >> constraints.txt
+	@touch $(VENV)/installed
+
 form: $(VENV)/installed ## draw the connection form as pictures into docs/form, with node and chromium
 	@mkdir -p .form && cp docs/form/package.json docs/form/*.mjs docs/form/*.jsx docs/form/*.html .form
 	@npm install --prefix .form --no-audit --no-fund --loglevel error
@@ -59,10 +65,10 @@ clean: ## remove the environments and everything that was built
 	rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) .demo .form build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-$(VENV)/installed: setup.py
+$(VENV)/installed: setup.py constraints.txt
 	$(call environment,$(VENV))
 	@echo "Installing the connector and its tests into $(VENV): one to three minutes ..."
-	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check -e '.[tests]'
+	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt -e '.[tests]'
 	@touch $@
 
 # The demo runs the connector as a program of its own environment: only what the extra names is needed here.

@@ -29,7 +29,10 @@ REQUIREMENTS = [
     "urllib3>=2.6,<3",
 ]
 
-SANDBOX = ["aiohttp>=3.10,<4"]
+SANDBOX = [
+    "aiohttp>=3.10,<4",
+    "trustme>=1.2,<2",
+]
 
 TESTS = [
     *SANDBOX,

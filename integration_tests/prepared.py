@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 from typing import Any
 
 from integration_tests.connector import Json, Output, catalog
@@ -106,7 +106,6 @@ def serve() -> None:
 
 def _run(request: Json) -> None:
     """What the console script does, with standard output and standard error in a file; never returns."""
-    import time
 
     from source_events.process.entrypoint import launch
     from source_events.transport import body, network

@@ -296,3 +296,15 @@ def test_the_workflow_tests_every_version_that_setup_py_names() -> None:
         r"Programming Language :: Python :: (3\.\d+)", (PROJECT / "setup.py").read_text(encoding="utf-8")
     )
     assert workflow["jobs"]["unit"]["strategy"]["matrix"]["python"] == named
+
+
+def test_the_workflows_use_actions_by_their_commits() -> None:
+    """A tag can be moved; the version stands behind the commit, where the updates of dependencies look for it."""
+    used = [
+        line.partition("uses: ")[2]
+        for path in sorted(PROJECT.glob(".github/workflows/*.yml"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "uses: " in line
+    ]
+    assert used
+    assert [action for action in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)] == []

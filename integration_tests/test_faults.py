@@ -19,7 +19,7 @@ import pytest
 from integration_tests import app_market, carecloud, cloud4wi, swipe_one
 from integration_tests.connector import Json, Output
 from integration_tests.prepared import PreparedConnector
-from integration_tests.secrets import forms_of, secrets_of
+from integration_tests.secrecy import forms_of, secrets_of
 from sandbox.process import Control, Sandbox
 
 

@@ -1,5 +1,6 @@
 """The container image, run as a careful platform runs it: no privileges, a read-only file system, 128 MB of memory."""
 
+import importlib.metadata
 import json
 import re
 import signal
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 import source_events
+from integration_tests.test_package import constraints
 from sandbox import cloud4wi
 from sandbox.process import PROJECT, Sandbox
 
@@ -117,9 +120,8 @@ class TestImage:
         assert f"AIRBYTE_ENTRYPOINT={entrypoint}" in inspected()["Env"]
 
     def test_holds_the_connector_and_none_of_its_tests(self) -> None:
-        program = "import importlib.util as u; print([n for n in NAMES if u.find_spec(n)])".replace(
-            "NAMES", "('source_events', 'sandbox', 'unit_tests', 'integration_tests', 'demo', 'benchmarks', 'pytest')"
-        )
+        others = ["sandbox", "seed", "unit_tests", "integration_tests", "demo", "benchmarks", "pytest"]
+        program = f"import importlib.util as u; print([n for n in {['source_events', *others]} if u.find_spec(n)])"
         assert engine("run", "--rm", "--entrypoint=python", IMAGE, "-c", program).strip() == "['source_events']"
 
     def test_keeps_no_configuration_of_the_machine_that_built_it(self) -> None:
@@ -136,6 +138,13 @@ class TestInventory:
         sbom = json.loads(read_file("sbom.cdx.json"))
         assert sbom["bomFormat"] == "CycloneDX"
         assert packages(sbom["components"], "name", "version") == installed()
+
+    def test_lists_the_versions_that_the_tests_run_with(self) -> None:
+        pinned = constraints()
+        needed = needed_by("airbyte-source-events")
+        assert {"airbyte-cdk", "requests", "urllib3", "certifi"} <= needed
+        versions = {name: version for name, version in installed() if name in needed}
+        assert versions == {name: pinned[name] for name in needed}
 
     def test_names_the_licence_of_every_package(self) -> None:
         licences = json.loads(read_file("licences.json"))
@@ -185,6 +194,23 @@ class TestCommands:
         assert second.exit_code == 0, second.text[-4000:]
         again = {record["id"] for record in second.records("org_events")}
         assert again < {record["id"] for record in first.records("org_events")}
+
+
+class TestOwnAuthority:
+    """As docs/network.md tells: the certificate is mounted, and named as the container sees it."""
+
+    @pytest.mark.parametrize(("path", "status"), [("/authority.pem", "SUCCEEDED"), ("/elsewhere.pem", "FAILED")])
+    def test_is_trusted_where_it_is_mounted(
+        self, container: Container, config: dict[str, Any], tmp_path: Path, path: str, status: str
+    ) -> None:
+        with Sandbox(events=1, tls=str(tmp_path / "tls")) as encrypted:
+            container.put("config.json", {**config, "provider": {**config["provider"], "api_url": encrypted.url}})
+            mounts = ["-v", f"{tmp_path}:/secrets:ro", "-v", f"{encrypted.authority}:/authority.pem:ro"]
+            options = ["--rm", "--network=host", *mounts, "-e", f"REQUESTS_CA_BUNDLE={path}"]
+            output = engine("run", *options, IMAGE, "check", "--config", "/secrets/config.json")
+        messages = [json.loads(line) for line in output.split("\n") if line]
+        assert [m["connectionStatus"]["status"] for m in messages if m["type"] == "CONNECTION_STATUS"] == [status]
+        assert ("the file of certificate authorities cannot be read" in output) == (status == "FAILED")
 
 
 class TestManyEvents:
@@ -247,6 +273,22 @@ def installed() -> set[tuple[str, str]]:
     program = f"import importlib.metadata, json; print(json.dumps({versions}))"
     found = json.loads(engine("run", "--rm", "--entrypoint=python", IMAGE, "-c", program))
     return {(normal(name), version) for name, version in found}
+
+
+def needed_by(name: str) -> set[str]:
+    """All packages that this one asks for, and those that these ask for."""
+    found: set[str] = set()
+    waiting = [Requirement(name)]
+    while waiting:
+        requirement = waiting.pop()
+        for extra in ("", *requirement.extras):
+            for line in importlib.metadata.requires(requirement.name) or ():
+                asked = Requirement(line)
+                applies = asked.marker is None or asked.marker.evaluate({"extra": extra})
+                if applies and normal(asked.name) not in found:
+                    found.add(normal(asked.name))
+                    waiting.append(asked)
+    return found
 
 
 def packages(entries: list[dict[str, str]], name: str, version: str) -> set[tuple[str, str]]:

@@ -1,5 +1,7 @@
 """What is delivered besides the code: versions, metadata, the Dockerfile, and the wheel."""
 
+import email
+import importlib.metadata
 import json
 import os
 import re
@@ -13,6 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 from airbyte_connector_models.metadata.v0.connector_metadata_definition_v0 import ConnectorMetadataDefinitionV0
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import source_events
 from integration_tests import cloud4wi, connector
@@ -85,6 +89,28 @@ class TestDockerfile:
 
     def test_ends_as_a_user_without_privileges(self) -> None:
         assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE)[-1] == "airbyte"
+
+
+class TestConstraints:
+    """What is tested is what the image has."""
+
+    def test_are_the_versions_that_the_tests_run_with(self) -> None:
+        beside = {"airbyte-source-events", "pip"}
+        installed = {canonicalize_name(found.name): found.version for found in importlib.metadata.distributions()}
+        assert {name: version for name, version in installed.items() if name not in beside} == constraints()
+
+    def test_fit_what_setup_py_asks_for(self, wheel: Path) -> None:
+        with zipfile.ZipFile(wheel) as archive:
+            (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+            asked = email.message_from_bytes(archive.read(metadata)).get_all("Requires-Dist", [])
+        requirements = [Requirement(line) for line in asked if "demo" not in line]
+        assert len(requirements) > 20
+        pinned = constraints()
+        assert [str(r) for r in requirements if not r.specifier.contains(pinned[canonicalize_name(r.name)])] == []
+
+    def test_hold_for_the_image(self) -> None:
+        assert "pip install --no-cache-dir --constraint constraints.txt .\n" in DOCKERFILE
+        assert "!constraints.txt" in (PROJECT / ".dockerignore").read_text().splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +192,8 @@ class TestCleanInstallation:
         assert result.returncode == 0, result.stdout
 
     @pytest.mark.parametrize(
-        "name", ["sandbox", "demo", "docs", "benchmarks", "unit_tests", "integration_tests", "aiohttp", "pytest"]
+        "name",
+        ["sandbox", "seed", "demo", "docs", "benchmarks", "unit_tests", "integration_tests", "aiohttp", "pytest"],
     )
     def test_has_nothing_that_only_the_project_needs(self, environment: Path, name: str) -> None:
         code = f"from importlib.util import find_spec; raise SystemExit(find_spec({name!r}) is not None)"
@@ -217,6 +244,13 @@ class TestPyAirbytesValidation:
 
 def without_the_checkout() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
+def constraints() -> dict[str, str]:
+    """The pinned packages, by their names as they are compared, and their versions."""
+    lines = (PROJECT / "constraints.txt").read_text().splitlines()
+    pinned = (line.split("==") for line in lines if not line.startswith("#"))
+    return {canonicalize_name(name): version for name, version in pinned}
 
 
 def label(name: str) -> str:

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 
 from sandbox.cloud4wi import (
     CLIENT_KEY,
@@ -348,7 +350,56 @@ class TestAnswers:
             assert ("organizationId" in item) != is_geofence
 
 
+class TestHttps:
+    def test_is_vouched_for_by_an_authority_of_its_own(self, tmp_path: Path) -> None:
+        with Sandbox(events=1, tls=str(tmp_path / "new")) as sandbox:
+            assert sandbox.authority == str(tmp_path / "new" / "authority.pem")
+            assert [path.name for path in (tmp_path / "new").iterdir()] == ["authority.pem"]
+            assert sandbox.url.startswith("https://127.0.0.1:")
+            localhost = sandbox.url.replace("127.0.0.1", "localhost")
+            assert requests.get(localhost, verify=sandbox.authority, timeout=10).status_code == 200
+            with pytest.raises(requests.exceptions.SSLError, match="local issuer"):
+                requests.get(sandbox.url, verify=certifi.where(), timeout=10)
+
+    def test_leaves_nothing_behind_in_a_folder_that_nobody_named(self) -> None:
+        with Sandbox(events=1, tls=True) as sandbox:
+            authority = Path(sandbox.authority)
+            assert authority.read_text().startswith("-----BEGIN CERTIFICATE-----")
+        assert not authority.parent.exists()
+
+    @pytest.mark.parametrize(("certificate", "words"), [("expired", "has expired"), ("other-host", "mismatch")])
+    def test_shows_certificates_that_must_be_refused(self, certificate: str, words: str) -> None:
+        with (
+            Sandbox(events=1, tls=True, certificate=certificate) as sandbox,
+            pytest.raises(requests.exceptions.SSLError, match=words),
+        ):
+            requests.get(sandbox.url, verify=sandbox.authority, timeout=10)
+
+    def test_is_asked_for_where_a_certificate_is_chosen(self) -> None:
+        with pytest.raises(RuntimeError, match="--certificate needs --tls"):
+            Sandbox(certificate="expired").start()
+
+
 class TestFaults:
+    def test_pack_an_answer(self, sandbox: Sandbox, client: Client) -> None:
+        plain = client.get()
+        sandbox.control.add_fault(path="/events$", compress=True)
+        packed = client.get()
+        assert (packed.headers["Content-Encoding"], packed.json()) == ("gzip", plain.json())
+
+    def test_close_a_connection_behind_an_answer_that_does_not_announce_it(
+        self, sandbox: Sandbox, client: Client
+    ) -> None:
+        # A request that crosses the end of its connection is made once more.
+        client.session.mount("http://", HTTPAdapter(max_retries=1))
+        client.get()
+        sandbox.control.clear_requests()
+        sandbox.control.add_fault(path="/events$", hang_up=True)
+        answers = [client.get() for _ in range(3)]
+        assert {answer.headers.get("Connection") for answer in answers} == {None}
+        first, second, third = (request["port"] for request in sandbox.control.requests())
+        assert first != second == third
+
     def test_send_a_status_for_the_requests_they_match(self, sandbox: Sandbox, client: Client) -> None:
         sandbox.control.add_fault(
             path="/events$", query={"size": "^7$"}, skip=1, times=2, status=429, headers={"Retry-After": "3"}

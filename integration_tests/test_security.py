@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 from integration_tests import app_market, carecloud, cloud4wi, swipe_one
 from integration_tests.connector import Json, changed
 from integration_tests.prepared import PreparedConnector
-from integration_tests.secrets import forms_of, secrets_of
+from integration_tests.secrecy import forms_of, secrets_of
 from sandbox.process import PROJECT, Control, Sandbox
 from source_events import providers
 from source_events.settings.specification import specification

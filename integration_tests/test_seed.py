@@ -18,15 +18,15 @@ from airbyte_cdk.utils.airbyte_secrets_utils import update_secrets
 from integration_tests import app_market, carecloud, swipe_one, systems
 from integration_tests.connector import Json, changed
 from integration_tests.documentation.pages import Page
-from integration_tests.seed.command import main
-from integration_tests.seed.events import DEFAULT_FILE, SEED_KEY, read_events
-from integration_tests.seed.providers import account_class
 from sandbox.app_market import API_SECRET
 from sandbox.app_market.generator import contact_id as app_market_contact
 from sandbox.carecloud import OTHER_LOGIN, OTHER_PASSWORD, PASSWORD
 from sandbox.process import PROJECT, Sandbox
 from sandbox.swipe_one import API_KEY, FOREIGN_API_KEY
 from sandbox.swipe_one.generator import contact_id as swipe_one_contact
+from seed.command import main
+from seed.events import DEFAULT_FILE, SEED_KEY, read_events
+from seed.providers import account_class
 from source_events import providers
 from source_events.settings.configuration import complete
 
@@ -120,7 +120,7 @@ class Seed:
 
 
 def as_process(arguments: list[str]) -> Run:
-    command = [sys.executable, "-m", "integration_tests.seed", *arguments]
+    command = [sys.executable, "-m", "seed", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert not done.stderr, done.stderr
     return Run(done.returncode, done.stdout)
@@ -228,7 +228,7 @@ def test_a_run_that_is_killed_while_it_waits_is_gone_on_with(own: Sandbox, seed:
     own.control.behaviour("swipe_one", visibility_delay_seconds=10)
     config = seed.folder / "config.json"
     config.write_text(json.dumps(for_swipe_one(own)), encoding="utf-8")
-    command = [sys.executable, "-m", "integration_tests.seed", "--config", str(config)]
+    command = [sys.executable, "-m", "seed", "--config", str(config)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout is not None
         assert any(line.startswith("Waiting until") for line in killed.stdout)

@@ -5,12 +5,16 @@ import asyncio
 import sys
 from pathlib import Path
 
+from sandbox.certificates import KINDS
 from sandbox.provider import Options
-from sandbox.server import Lifetime, serve
+from sandbox.server import Lifetime, Tls, serve
 
 
 def main() -> int:
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments = parser.parse_args()
+    if arguments.tls is None and arguments.certificate != KINDS[0]:
+        parser.error("--certificate needs --tls")
     options = Options(
         events=arguments.events,
         contacts=arguments.contacts,
@@ -20,9 +24,10 @@ def main() -> int:
         example=not arguments.no_example,
         streamed=arguments.streamed,
     )
+    tls = None if arguments.tls is None else Tls(arguments.tls, arguments.certificate)
     try:
         lifetime = Lifetime(arguments.idle_timeout, arguments.parent)
-        asyncio.run(serve(arguments.port, options, lifetime, arguments.write_configs))
+        asyncio.run(serve(arguments.port, options, lifetime, tls, arguments.write_configs))
     except (OSError, ValueError) as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 1
@@ -51,6 +56,16 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="DIR",
         help="write a ready configuration for each system into this folder, PROVIDER.json, then serve",
+    )
+    parser.add_argument(
+        "--tls",
+        nargs="?",
+        const="",
+        metavar="FOLDER",
+        help="serve https; the certificate of its authority is put into FOLDER, or into a temporary one",
+    )
+    parser.add_argument(
+        "--certificate", choices=KINDS, default=KINDS[0], help="with --tls: which one is shown (default: %(default)s)"
     )
     parser.add_argument("--idle-timeout", type=float, default=1800, help="stop after so many idle seconds")
     parser.add_argument("--parent", type=int, help="stop when the process with this id is gone")

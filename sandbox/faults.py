@@ -34,6 +34,7 @@ class Fault:
 
     `body_base64` is a body that is no text; `reset_after` resets the connection behind so many bytes of the body;
     `trickle` sends the body byte by byte, so many seconds apart; `unpacks_to` is a body of so many MiB, packed;
+    `compress` packs the answer; `hang_up` closes the connection behind it unannounced, as servers do with idle ones;
     `redirect` answers with 307 and the request's own path and query behind this origin, "" for the same one; `echo`
     with an error object that quotes the request's credentials, as careless servers do.
     """
@@ -56,6 +57,8 @@ class Fault:
     reset: bool = False
     reset_after: int | None = None
     corrupt_gzip: bool = False
+    compress: bool = False
+    hang_up: bool = False
     trickle: float | None = None
     unpacks_to: int | None = None
     expire_token: bool = False
@@ -202,6 +205,13 @@ async def _disturbed(fault: Fault, request: web.Request, handler: Handler) -> we
     answer = await fault.answer(request) if fault.scripted else await handler(request)
     answer.headers.update(fault.headers)
     if not isinstance(answer, web.Response):
+        return answer
+    if fault.compress:
+        answer.enable_compression(web.ContentCoding.gzip)
+    if fault.hang_up:
+        await answer.prepare(request)
+        # Too late for the header that would tell the client.
+        answer.force_close()
         return answer
     if fault.corrupt_gzip:
         answer = await _corrupted(answer)

@@ -16,6 +16,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 START_TIMEOUT = 120
 STOP_TIMEOUT = 5
 READY = "sandbox listening on "
+AUTHORITY = "its certificate authority is "
 
 
 class Sandbox:
@@ -29,12 +30,20 @@ class Sandbox:
         self._options = options
         self._process: subprocess.Popen[str] | None = None
         self._url: str | None = None
+        self._authority: str | None = None
 
     @property
     def url(self) -> str:
         if self._url is None:
             raise RuntimeError("the sandbox is not running")
         return self._url
+
+    @property
+    def authority(self) -> str:
+        """The file with the certificate of the authority that vouches for a sandbox with `tls`."""
+        if self._authority is None:
+            raise RuntimeError("the sandbox is not running with `tls`")
+        return self._authority
 
     @property
     def pid(self) -> int:
@@ -44,7 +53,7 @@ class Sandbox:
 
     @property
     def control(self) -> "Control":
-        return Control(self.url)
+        return Control(self.url, self._authority)
 
     def start(self) -> "Sandbox":
         with tempfile.TemporaryFile("w+") as errors:
@@ -55,16 +64,18 @@ class Sandbox:
                 stderr=errors,
                 text=True,
             )
-            line = _first_line(self._process)
+            line = _next_line(self._process)
             if not line.startswith(READY):
                 self.stop()
                 errors.seek(0)
                 raise RuntimeError(f"the sandbox did not start: {errors.read().strip() or 'timed out'}")
             self._url = line.removeprefix(READY).strip()
+            if self._url.startswith("https:"):
+                self._authority = _next_line(self._process).removeprefix(AUTHORITY).strip()
         return self
 
     def stop(self) -> None:
-        process, self._process, self._url = self._process, None, None
+        process, self._process, self._url, self._authority = self._process, None, None, None
         if process is None:
             return
         process.terminate()
@@ -91,8 +102,9 @@ class Sandbox:
 class Control:
     """The control endpoints of a running sandbox."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, authority: str | None = None) -> None:
         self._url = f"{url}/control"
+        self._verify = authority or True
 
     def requests(self) -> list[dict[str, Any]]:
         """All API requests since the start or the last `clear_requests()`, in order of arrival."""
@@ -165,7 +177,9 @@ class Control:
     def _send(
         self, method: str, path: str, content: Any = None, query: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
-        response = requests.request(method, f"{self._url}/{path}", json=content, params=query, timeout=60)
+        response = requests.request(
+            method, f"{self._url}/{path}", json=content, params=query, verify=self._verify, timeout=60
+        )
         if not response.ok:
             raise ValueError(f"{method} /control/{path}: {response.status_code} {response.text}")
         answer: dict[str, Any] = response.json()
@@ -183,8 +197,8 @@ def _arguments(options: Mapping[str, int | float | str | bool]) -> list[str]:
     return arguments
 
 
-def _first_line(process: "subprocess.Popen[str]") -> str:
-    """Wait for the first line; a process that stays silent for too long is killed, which ends the wait."""
+def _next_line(process: "subprocess.Popen[str]") -> str:
+    """Wait for a line; a process that stays silent for too long is killed, which ends the wait."""
     timer = threading.Timer(START_TIMEOUT, process.kill)
     timer.start()
     try:

@@ -19,7 +19,8 @@ class Entry:
     """One API request.
 
     `in_flight` counts the requests running at its arrival, itself included; `status` is null while it runs and when
-    its connection was reset. `target` is the path with the query as it came, before anything was unescaped.
+    its connection was reset. `target` is the path with the query as it came, before anything was unescaped. `port` is
+    the client's, which tells its connections apart.
     """
 
     number: int
@@ -30,6 +31,7 @@ class Entry:
     query: dict[str, str | list[str]]
     headers: dict[str, str | bool]
     in_flight: int
+    port: int | None = None
     status: int | None = None
     rows: int | None = None
     fault: int | None = None
@@ -55,6 +57,7 @@ class RequestLog:
             query=_query(request),
             headers=_headers(request.headers),
             in_flight=self.in_flight,
+            port=request.transport.get_extra_info("peername")[1] if request.transport is not None else None,
         )
         self.entries.append(entry)
         self.credentials.update(request.headers.getall("Authorization", []))

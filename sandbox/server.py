@@ -4,14 +4,17 @@ import asyncio
 import gc
 import os
 import signal
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from sandbox.certificates import AUTHORITY, KINDS, encryption
 from sandbox.configurations import write_configurations
 from sandbox.control import Control
 from sandbox.faults import Faults, fault_middleware
@@ -30,6 +33,14 @@ class Lifetime:
 
     idle_timeout: float = 1800
     parent: int | None = None
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Serve https with a certificate of this kind; without a folder for its authority's, in a temporary one."""
+
+    folder: str = ""
+    certificate: str = KINDS[0]
 
 
 class Activity:
@@ -71,10 +82,12 @@ async def json_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         return web.json_response({kind: error.text}, status=error.status, headers=headers)
 
 
-async def serve(port: int, options: Options, lifetime: Lifetime, configurations: Path | None = None) -> None:
+async def serve(
+    port: int, options: Options, lifetime: Lifetime, tls: Tls | None = None, configurations: Path | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT or the end of the lifetime; announce the address on standard output.
 
-    Before that, ready configurations for this address are written into the folder `configurations`, if one is given.
+    Behind that, ready configurations for this address are written into the folder `configurations`, if one is given.
     """
     stop, activity = asyncio.Event(), Activity()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -85,15 +98,30 @@ async def serve(port: int, options: Options, lifetime: Lifetime, configurations:
     runner = web.AppRunner(create_app(providers, activity), access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, HOST, port).start()
-        _keep_data_out_of_collection()
-        activity.last = time.monotonic()
-        url = f"http://{HOST}:{runner.addresses[0][1]}"
-        written = write_configurations(configurations, providers, url) if configurations else []
-        print(f"sandbox listening on {url}", *(f"wrote {path}" for path in written), sep="\n", flush=True)
-        await _until_unneeded(stop, activity, lifetime)
+        with _folder(tls) as folder:
+            context = encryption(folder, tls.certificate) if tls else None
+            await web.TCPSite(runner, HOST, port, ssl_context=context).start()
+            _keep_data_out_of_collection()
+            activity.last = time.monotonic()
+            url = f"http{'s' if tls else ''}://{HOST}:{runner.addresses[0][1]}"
+            told = [f"sandbox listening on {url}"]
+            if tls:
+                told.append(f"its certificate authority is {folder / AUTHORITY}")
+            if configurations:
+                told += [f"wrote {path}" for path in write_configurations(configurations, providers, url)]
+            print(*told, sep="\n", flush=True)
+            await _until_unneeded(stop, activity, lifetime)
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def _folder(tls: Tls | None) -> Iterator[Path]:
+    if tls and tls.folder:
+        yield Path(tls.folder).absolute()
+        return
+    with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
+        yield Path(folder)
 
 
 def _keep_data_out_of_collection() -> None:

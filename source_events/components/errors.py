@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 import requests
@@ -16,6 +15,7 @@ from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 
 from source_events.records.text import readable
 from source_events.transport.network import Reply
+from source_events.transport.unreachable import unreachable
 
 PASSING_STATUSES = frozenset((408, 425, 429))
 """Client errors that time mends."""
@@ -144,21 +144,10 @@ def unanswered(error: Exception) -> Passing | Refused:
             FailureType.config_error,
             everywhere=True,
         )
-    request = getattr(error, "request", None)
-    host = urlsplit(request.url).netloc if request is not None and request.url else "the API"
-    kind = KINDS.get(type(error), "the connection cannot be made or was closed")
-    advice = "Check `provider.api_url` and the network, or try again later."
-    return Passing(f"Cannot read from {host}: {kind}", advice, lost=True, everywhere=True)
-
-
-KINDS: Mapping[type[Exception], str] = {
-    requests.exceptions.ConnectTimeout: "it does not answer",
-    requests.exceptions.ReadTimeout: "it did not answer in time",
-    requests.exceptions.SSLError: "its certificate or the encryption is not accepted",
-    requests.exceptions.ProxyError: "the proxy does not let the request through",
-    requests.exceptions.ChunkedEncodingError: "it broke off in the middle of an answer",
-    requests.exceptions.ContentDecodingError: "its answer is not compressed as it says",
-}
+    found = unreachable(error)
+    if found.lasting:
+        return Refused(f"{found.problem}. {found.advice}", FailureType.config_error, everywhere=True)
+    return Passing(found.problem, found.advice, lost=True, everywhere=True)
 
 
 def undocumented(reply: Reply, error: Exception) -> Passing:

@@ -128,7 +128,7 @@ class Requester:
         try:
             reply = self._authenticated(request, settings, reserve)
             judge(reply, self._refusals, continues_scroll=continues_scroll)
-            answer = self._decoded(reply)
+            return self._decoded(reply)
         except Passing as passing:
             if continues_scroll and passing.lost:
                 # The scroll may have moved on, also under the same id: another request would get the page behind.
@@ -136,12 +136,14 @@ class Requester:
                 raise Expired("The answers to a scroll are lost again and again") from passing
             if passing.crowded:
                 self._runtime.rate.refused()
+                if reply is not None:
+                    reply.release()
+                    reply = None
             raise
         finally:
             if reply is not None:
+                self._runtime.rate.succeeded()
                 reply.release()
-        self._runtime.rate.succeeded()
-        return answer
 
     def _authenticated(self, request: requests.PreparedRequest, settings: Mapping[str, Any], reserve: bool) -> Reply:
         """The reply to the request with credentials; with others, where they have turned out to be old."""

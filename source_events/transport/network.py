@@ -194,7 +194,13 @@ class SharedAdapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         self._rate.acquire()
-        return super().send(request, *args, **kwargs)
+        try:
+            return super().send(request, *args, **kwargs)
+        except requests.RequestException:
+            raise
+        except OSError as error:
+            # A file of certificate authorities that is not there is no error of a request for `requests`.
+            raise requests.exceptions.SSLError(error, request=request) from error
 
     def abort(self) -> None:
         """End the requests that are under way: a thread that waits for an answer does not wait for its time-out."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ssl
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
@@ -10,12 +11,12 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from freezegun import freeze_time
+from source_events.transport.connection import Connection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ProtocolError, ProxyError, ReadTimeoutError, SSLError
 
 from source_events.components import errors
 from source_events.components.errors import PatientBackoff
-from source_events.transport.connection import Connection
 from unit_tests.exchange import Response
 from unit_tests.providers.cloud4wi import requests, responses
 from unit_tests.providers.cloud4wi.requests import ORGANIZATION
@@ -193,9 +194,15 @@ class TestRetries:
             MaxRetryError(POOL, "/secret", ConnectTimeoutError("connect")), "it does not answer", id="connect time-out"
         ),
         pytest.param(ReadTimeoutError(POOL, "/secret", "read"), "it did not answer in time", id="read time-out"),
-        pytest.param(MaxRetryError(POOL, "/secret", SSLError("ssl")), "its certificate", id="certificate"),
         pytest.param(
-            MaxRetryError(POOL, "/secret", ProxyError("proxy", OSError())), "the proxy does not let", id="proxy"
+            MaxRetryError(POOL, "/secret", SSLError(ssl.SSLEOFError(8, "EOF"))),
+            "no encrypted connection",
+            id="handshake",
+        ),
+        pytest.param(
+            MaxRetryError(POOL, "/secret", ProxyError("proxy", OSError())),
+            "through the proxy: it cannot be reached",
+            id="proxy",
         ),
     )
 
@@ -219,6 +226,20 @@ class TestRetries:
             assert secret not in error["message"] + error["internal_message"]
         assert waits == [1.01, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]
         assert str(output.failure) == error["message"]
+
+    @pytest.mark.parametrize("asked", ["login", "feed", "contact"])
+    def test_what_no_repetition_mends_is_not_tried_again(self, network, waits, asked):
+        if asked != "login":
+            network.expect(LOGIN, responses.token())
+        refusal = ProxyError("proxy", OSError("Tunnel connection failed: 403 Forbidden"))
+        network.expect(REQUESTS[asked], MaxRetryError(POOL, "/secret", refusal))
+        error = read_one(asked).error()
+        assert error["failure_type"] == "config_error"
+        assert error["message"].partition(": ")[2] == (
+            "Cannot read from explore.cloud4wi.com through the proxy: it does not let the request through "
+            "(403 Forbidden). Ask whoever runs the proxy to let the host through, or name it in `NO_PROXY`."
+        )
+        assert waits == []
 
     def test_a_server_that_is_slow_to_fail_is_given_up_after_five_minutes_in_words_for_people(self, network, log):
         with freeze_time("2024-01-02T00:00:00Z") as clock:

@@ -15,7 +15,7 @@ from source_events.components.requester import Requester
 from source_events.components.windows import Slice
 from source_events.providers.carecloud.answers import NAME, EventRow, Named, host_of, own_fields, text
 from source_events.providers.carecloud.selection import ProjectEvents, ProjectSelection
-from source_events.records.rows import Entity, Identity, Row, RowFields
+from source_events.records.rows import UNKNOWN_FIELDS, Entity, Identity, Row, RowFields
 from source_events.runtime import Runtime, StreamRun, failure
 
 REQUESTS_OF_A_PAGE = 8
@@ -33,6 +33,9 @@ class PropertyRecord(Identity):
     eventId: str | None = None
     contactId: str | None = None
     createdAt: str | None = None
+
+
+IDENTITY_FIELDS = [name for name in PropertyRecord.__struct_fields__ if name != UNKNOWN_FIELDS]
 
 
 class PropertyRecordSelection(ProjectSelection):
@@ -88,7 +91,7 @@ class PropertyRecords(ProjectEvents):
                 createdAt=envelope.createdAt,
                 unknownFields=unknown,
             )
-            yield Row(raw, identity, own_fields(record, PropertyRecord.__struct_fields__))
+            yield Row(raw, identity, own_fields(record, IDENTITY_FIELDS))
 
     def _record_in(self, raw: Raw, event_id: str) -> tuple[_Record, Any]:
         try:

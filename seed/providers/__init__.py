@@ -1,6 +1,6 @@
 """A module here, named like its `provider_type`, seeds that provider's accounts.
 
-It has a class `Account`, derived from `integration_tests.seed.account.Account`, or a sentence `REFUSAL` where the API
+It has a class `Account`, derived from `seed.account.Account`, or a sentence `REFUSAL` where the API
 cannot create events.
 """
 
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from integration_tests.seed.account import Account
-from integration_tests.seed.events import SeedFailed
+from seed.account import Account
+from seed.events import SeedFailed
 
 
 def account_class(provider_type: str) -> type[Account]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from integration_tests.connector import Output, catalog, run
-from integration_tests.seed.account import Account, Json
-from integration_tests.seed.events import Event, SeedFailed, contacts_of
+from seed.account import Account, Json
+from seed.events import Event, SeedFailed, contacts_of
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ from airbyte_cdk.sources.streams.http.error_handlers import JsonErrorMessagePars
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets, filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from requests.auth import AuthBase
+from source_events.transport.connection import Session, connection_of
 
-from integration_tests.seed.events import SEED_KEY, Event, SeedFailed, Settings
+from seed.events import SEED_KEY, Event, SeedFailed, Settings
 from source_events import providers
 from source_events.components.decoder import AnswerDecoder, AnswerRefused, raise_refusal
 from source_events.components.requester import CONNECT_TIMEOUT, READ_TIMEOUT
 from source_events.source import EventsDeclarativeSource
-from source_events.transport.connection import Session, connection_of
 
 Json = dict[str, Any]
 

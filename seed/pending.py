@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from integration_tests.seed.events import SeedFailed, parse
+from seed.events import SeedFailed, parse
 
 
 class Pending:

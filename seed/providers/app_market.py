@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from integration_tests.seed import account
-from integration_tests.seed.account import Json
-from integration_tests.seed.events import Event, SeedFailed, Settings
 from source_events.providers.app_market.components import PAGE_SIZE, EventDecoder
+
+from seed import account
+from seed.account import Json
+from seed.events import Event, SeedFailed, Settings
 
 DAY = 86_400
 CREDENTIALS = (

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import msgspec
 import requests
-
-from integration_tests.seed import account
-from integration_tests.seed.account import Json, decoded_text
-from integration_tests.seed.events import Event
 from source_events.providers.carecloud.components import zone_of
+
+from seed import account
+from seed.account import Json, decoded_text
+from seed.events import Event
 from source_events.records.times import UnreadableTime, local_time, normalize_time
 
 ALREADY_THERE = "relation_already_exists"

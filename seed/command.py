@@ -13,11 +13,11 @@ import msgspec
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from integration_tests.seed.account import Account, Json
-from integration_tests.seed.events import DEFAULT_FILE, Event, SeedFailed, parse, read_events
-from integration_tests.seed.pending import Pending
-from integration_tests.seed.providers import account_class
-from integration_tests.seed.verification import read_back
+from seed.account import Account, Json
+from seed.events import DEFAULT_FILE, Event, SeedFailed, parse, read_events
+from seed.pending import Pending
+from seed.providers import account_class
+from seed.verification import read_back
 from source_events import providers
 from source_events.process.entrypoint import PageEntrypoint
 from source_events.settings.configuration import complete, validate
@@ -150,7 +150,7 @@ def say(text: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m integration_tests.seed",
+        prog="python -m seed",
         description="Post events to an account, and prove with the connector that they are read back.",
     )
     parser.add_argument(

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
-
-from integration_tests.seed import account
-from integration_tests.seed.account import Json, authenticator
-from integration_tests.seed.events import Event, Settings, contacts_of
 from source_events.providers.swipe_one.components import EventDecoder
+
+from seed import account
+from seed.account import Json, authenticator
+from seed.events import Event, Settings, contacts_of
 
 READ_ADVICE = {
     401: "Check `provider.api_key`.",

@@ -1,9 +1,9 @@
-"""`python -m integration_tests.seed`."""
+"""`python -m seed`."""
 
 import logging
 import sys
 
-from integration_tests.seed.command import main
+from seed.command import main
 
 if __name__ == "__main__":
     # The CDK's log lines are messages for a platform, and call every wait a rate limit; errors come as exceptions.
