@@ -43,9 +43,10 @@ from source_events.components.partition import PagePartitions, page_of
 from source_events.records.lines import splice
 from source_events.report import Report
 from source_events.runtime import Runtime, StreamRun
-from source_events.settings.configuration import complete
+from source_events.settings.catalogue import check_catalog, read_catalog
+from source_events.settings.configuration import complete, read_configuration
 from source_events.settings.specification import specification
-from source_events.settings.sync import check_catalog, read_document, readable_state
+from source_events.settings.state import read_state, readable_state
 
 
 class SourceEvents(Source):
@@ -63,15 +64,15 @@ class SourceEvents(Source):
 
     @classmethod
     def read_config(cls, config_path: str) -> MutableMapping[str, Any]:
-        return read_document("configuration", config_path, super().read_config)
+        return read_configuration(config_path)
 
     @classmethod
     def read_catalog(cls, catalog_path: str) -> ConfiguredAirbyteCatalog:
-        return read_document("catalogue", catalog_path, super().read_catalog)
+        return read_catalog(catalog_path)
 
     @classmethod
     def read_state(cls, state_path: str) -> list[AirbyteStateMessage]:
-        return read_document("state", state_path, super().read_state)
+        return read_state(state_path)
 
     def spec(self, logger: logging.Logger) -> ConnectorSpecification:
         return ConnectorSpecificationSerializer.load(specification())

@@ -17,7 +17,7 @@ from source_events.cli import run
 from source_events.process import entrypoint
 from source_events.settings.configuration import validate
 from source_events.settings.specification import specification
-from source_events.settings.sync import readable_state
+from source_events.settings.state import readable_state
 from unit_tests.reading import configuration
 
 CATALOG = {
