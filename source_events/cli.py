@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from source_events.process.unwritable import written
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
@@ -59,13 +61,14 @@ def run() -> None:
     dashes before the command are left out: Meltano's wrapper writes them, and a parser takes them for the command.
     """
     arguments = sys.argv[2:] if sys.argv[1:2] == ["--"] else sys.argv[1:]
-    if arguments != ["spec"]:
-        check_usage(arguments)
-    if arguments[0] == "spec":
-        from source_events.settings.specification import specification
+    with written():
+        if arguments != ["spec"]:
+            check_usage(arguments)
+        if arguments[0] == "spec":
+            from source_events.settings.specification import specification
 
-        print(json.dumps({"type": "SPEC", "spec": specification()}), flush=True)
-        return
+            print(json.dumps({"type": "SPEC", "spec": specification()}))
+            return
     from source_events.process.imports import prepare_imports
 
     prepare_imports()
