@@ -344,7 +344,7 @@ def test_a_customer_that_has_disappeared_is_skipped_with_a_log_line(generated: S
     output = read(config(generated.url), "contact_events")
     assert output.status == 0
     assert output.ids("contact_events") == once(set(control.event_ids(PROVIDER)) - set(gone))
-    assert any("skipped" in line for line in output.logs)
+    assert any("skipped" in line and line.endswith(f": {customer_id(3)}.") for line in output.logs)
 
 
 def test_event_types_restrict_all_event_streams(generated: Sandbox, control: Control) -> None:
