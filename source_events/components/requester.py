@@ -114,7 +114,8 @@ class Requester:
             return self._attempts(self._attempt, request, settings, self._scroll in page, reserve)
         except Gone as gone:
             self._stream.counts.count_gone()
-            logger.info(f"{self._stream.name}: {str(gone).removesuffix('.')}: {part.contact}.")
+            whom = f": {part.contact}" if part.contact else ""
+            logger.info(f"{self._stream.name}: {str(gone).removesuffix('.')}{whom}.")
             return None
         except Refused as refused:
             everywhere = refused.everywhere or self.ends_all

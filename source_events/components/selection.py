@@ -126,20 +126,25 @@ class SliceEvents(SliceSelection):
         if not dated or len(dated) < len(times):
             return not times
         earliest, latest = min(dated)[:19], max(dated)[:19]
-        return self.part.first <= earliest and latest <= self.part.last and latest < self.config["end_date"][:19]
+        return self.part.first <= earliest and latest <= self.part.last and self._is_before_end(latest)
 
     def within(self) -> Callable[[Envelope], bool]:
         """Whether an event belongs to the slice; one without a time belongs to the slice that is for those."""
         first, last, undated = self.part.first[:19], self.part.last[:19], self.part.undated
-        end = self.config["end_date"][:19]
+        is_before_end = self._is_before_end
 
         def within(envelope: Envelope) -> bool:
             time = envelope.createdAt
             if time is None:
                 return undated
-            return first <= time[:19] <= last and (time[:19] < end or _is_whole_second(time))
+            return first <= time[:19] <= last and (is_before_end(time[:19]) or _is_whole_second(time))
 
         return within
+
+    def _is_before_end(self, second: str) -> bool:
+        """Whether the whole of a second is asked for: of the one that `end_date` is, only its begin; of a day's, all."""
+        end: str = self.config["end_date"][:19]
+        return second < end or (second == end and bool(self.config.get("end_is_day")))
 
 
 def _normalize(envelopes: list[Envelope]) -> None:

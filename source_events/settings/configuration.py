@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import logging
 from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import datetime, timedelta, timezone
 from functools import cache
@@ -19,6 +20,8 @@ from jsonschema.exceptions import ValidationError
 from source_events.settings import dates
 from source_events.settings.documents import read_document
 from source_events.settings.specification import specification
+
+logger = logging.getLogger("airbyte")
 
 LONGEST_DURATION = timedelta(days=36_500)
 FIRST_YEAR, LAST_YEAR = 1000, 9000
@@ -57,11 +60,30 @@ def validate(config: Any) -> None:
         raise InvalidConfiguration(problems)
 
 
+def warn_of_unread_fields(config: Mapping[str, Any]) -> None:
+    """Log which fields are none of the form's; those that begin with `_` are a platform's own."""
+    unread = [f"`{name}`" for name in _unread(_schema(), config)]
+    if unread:
+        names = ", ".join(unread)
+        logger.warning(f"Fields of the configuration that are not read: {names}. Correct their names, or delete them.")
+
+
+def _unread(schema: Mapping[str, Any], value: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, entry in value.items():
+        field = schema["properties"].get(name)
+        if field is None and not name.startswith("_"):
+            yield prefix + name
+        elif field and "oneOf" in field and isinstance(entry, Mapping):
+            discriminator, known = _alternatives(field["oneOf"])
+            if entry.get(discriminator) in list(known):
+                yield from _unread(known[entry[discriminator]], entry, f"{prefix}{name}.")
+
+
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration with its defaults.
 
-    Dates are seconds, of a day the first or the last. `end_date` is the moment of the call unless it is set, so that
-    all slices of a sync end together. Fields that begin with `_` are a platform's own, and left out: the CDK would take
+    Dates are seconds, of a day the first or the last, which `end_is_day` says to read to its end. `end_date` is the
+    moment of the call unless it is set, so that all slices of a sync end together. Fields that begin with `_` are a platform's own, and left out: the CDK would take
     some of them for code to run.
 
     :raises InvalidConfiguration: see `validate`
@@ -76,6 +98,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     completed["start_date"] = dates.first_second(completed["start_date"]).isoformat() + "Z"
     end = dates.last_second(completed["end_date"]) if completed.get("end_date") else now
     completed["end_date"] = end.isoformat(timespec="seconds") + "Z"
+    completed["end_is_day"] = dates.is_day(config.get("end_date"))
     completed["event_types"] = completed.get("event_types") or []
     completed["contact_ids"] = completed.get("contact_ids") or []
     # JSON schema takes 8.0 for an integer.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 SECOND = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.0+)?Z")
@@ -29,6 +30,11 @@ def last_second(value: str) -> datetime:
     return day + LAST_SECOND if day else _second(value)
 
 
+def is_day(value: Any) -> bool:
+    """Whether it is a day, and no moment."""
+    return isinstance(value, str) and DAY.fullmatch(value) is not None
+
+
 def problem(value: str) -> str | None:
     """What is wrong with a date and what to write, to go on behind the field's name; nothing, if it is right."""
     try:
@@ -39,7 +45,7 @@ def problem(value: str) -> str | None:
 
 
 def _day(value: str) -> datetime | None:
-    return datetime.strptime(value, "%Y-%m-%d") if DAY.fullmatch(value) else None
+    return datetime.strptime(value, "%Y-%m-%d") if is_day(value) else None
 
 
 def _second(value: str) -> datetime:

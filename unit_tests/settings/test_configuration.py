@@ -341,6 +341,9 @@ class TestCompletion:
     def test_a_day_is_read_from_its_first_second_to_its_last(self):
         completed = complete(configuration(start_date="2024-01-01", end_date="2024-01-01"))
         assert (completed["start_date"], completed["end_date"]) == ("2024-01-01T00:00:00Z", "2024-01-01T23:59:59Z")
+        assert completed["end_is_day"] is True
+        assert complete(configuration(end_date="2024-01-01T23:59:59Z"))["end_is_day"] is False
+        assert complete(configuration(end_date=None))["end_is_day"] is False
 
     @freeze_time("2024-06-01T12:00:00Z")
     def test_today_is_no_day_of_the_future(self):
