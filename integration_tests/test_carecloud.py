@@ -358,6 +358,23 @@ def test_event_types_restrict_all_event_streams(generated: Sandbox, control: Con
     )
 
 
+def test_a_check_names_event_types_that_the_account_has_not_with_one_request_more(
+    generated: Sandbox, control: Control
+) -> None:
+    output = run("check", config=config(generated.url, event_types=[PURCHASE, "visits"]))
+    assert output.connection_status["status"] == "SUCCEEDED"
+    known = ", ".join(sorted(kind["event_type_id"] for kind in EVENT_TYPES))
+    told = f"`event_types` names visits, but the account has {known}. Nothing is read of a type that no event has."
+    assert told in output.logs
+    assert [request["path"].rpartition("/")[2] for request in control.requests()] == ["login", "events", "event-types"]
+    run("check", config=config(generated.url, event_types=[PURCHASE]))
+    assert [request["path"].rpartition("/")[2] for request in control.requests()][3:] == [
+        "login",
+        "events",
+        "event-types",
+    ]
+
+
 def property_records_of(sandbox: Sandbox, **fields: Any) -> dict[str, Json]:
     output = read(config(sandbox.url, **fields), "property_records")
     assert output.status == 0

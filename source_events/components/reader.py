@@ -93,6 +93,8 @@ class PageReader:
                 following = pages.next(page)
                 if pages.number == 1:
                     self._expect(page, pages)
+                    if self._requester.asks_once:
+                        following = None
                     if following and self._division and (parts := self._division.parts(part, page)):
                         yield from self._divide(page, parts)
                         return

@@ -78,6 +78,8 @@ class Requester:
         refusals: Mapping[Any, Any] | None = None,
     ) -> None:
         self.decoder = decoder
+        self.asks_once = runtime.check
+        """Whether one page is enough, also if nothing on it is wanted: a check only sees that there is an answer."""
         self.limit = 1 if runtime.check else next(iter((page_size or {}).values()), None)
         self._runtime = runtime
         self._stream = stream

@@ -9,9 +9,10 @@ import pytest
 from airbyte_cdk.models import FailureType
 from freezegun import freeze_time
 
-from source_events.settings.configuration import InvalidConfiguration, complete, validate
-from source_events.transport.connection import Connection
-from unit_tests.reading import cloud4wi, configuration
+from source_events.settings.configuration import InvalidConfiguration, complete, validate, warn_of_unread_fields
+from source_events.source import SourceEvents
+from unit_tests.providers.cloud4wi import requests, responses
+from unit_tests.reading import LOGGER, cloud4wi, configuration
 
 REMOVED = object()
 
@@ -316,7 +317,6 @@ class TestCompletion:
         assert completed["provider"]["api_url"] == "https://explore.cloud4wi.com"
         fields = ("lookback_window", "window_size", "num_workers", "event_types", "contact_ids")
         assert [completed[field] for field in fields] == ["P1D", "P7D", 8, [], []]
-        assert isinstance(completed["connection"], Connection)
 
     def test_null_is_the_same_as_left_out(self):
         optional = ("end_date", "contact_ids", "event_types", "lookback_window", "window_size", "num_workers")
@@ -374,19 +374,11 @@ class TestCompletion:
     def test_workers_have_bounds(self, value):
         validate(configuration(num_workers=value))
 
-    def test_a_check_asks_for_one_row_and_gives_up_early(self):
-        check, sync = complete(configuration(), check=True), complete(configuration())
-        assert (check["page_size"], check["max_attempts"]) == (1, 2)
-        assert (sync["page_size"], sync["max_attempts"]) == (None, 8)
-
     def test_the_given_configuration_is_not_changed(self):
         config = configuration(contact_ids=None)
         before = json.dumps(config)
         complete(config)
         assert json.dumps(config) == before
-
-    def test_each_command_has_connections_of_its_own(self):
-        assert complete(configuration())["connection"] is not complete(configuration())["connection"]
 
     def test_a_platforms_own_fields_are_left_out_because_some_are_code_to_run(self):
         injected = {"__injected_declarative_manifest": {}, "__injected_components_py": "raise SystemExit", "_limit": 3}
@@ -395,3 +387,26 @@ class TestCompletion:
     def test_what_is_wrong_is_not_completed(self):
         with pytest.raises(InvalidConfiguration):
             complete(changed("start_date", "yesterday"))
+
+
+class TestUnreadFields:
+    def test_they_are_named_in_one_line(self, log):
+        warn_of_unread_fields({**configuration(provider=cloud4wi(foo=1)), "from": "2024-01-01"})
+        told = "Fields of the configuration that are not read: `provider.foo`, `from`. "
+        assert log.text == f"{told}Correct their names, or delete them."
+        assert [record.levelname for record in log.records] == ["WARNING"]
+
+    def test_so_is_a_field_of_another_system_and_one_of_a_choice_within(self, log):
+        credentials = {"auth_type": "basic", "login": "l", "password": "p", "external_application_id": "e"}
+        warn_of_unread_fields({"provider": {"provider_type": "carecloud", "credentials": credentials, "scope": "app"}})
+        assert "are not read: `provider.credentials.external_application_id`, `provider.scope`. " in log.text
+
+    @pytest.mark.parametrize("fields", [{}, {"_limit": 1, "__injected": {}}, {"end_date": None}], ids=repr)
+    def test_nothing_is_said_of_others(self, log, fields):
+        warn_of_unread_fields(configuration(**fields))
+        assert log.text == ""
+
+    def test_a_check_says_so(self, network, log):
+        network.expect(requests.login(), responses.error(401))
+        SourceEvents().check(LOGGER, {**configuration(), "from": "x"})
+        assert log.text.count("are not read: `from`.") == 1
