@@ -11,7 +11,7 @@ from airbyte_cdk.sources.types import Config
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events.components.decoder import Decoder
-from source_events.components.windows import Slice
+from source_events.components.windows import Slice, end_of
 from source_events.records.page import Answer, Page, fingerprint, released_if_it_fails
 from source_events.records.rows import Envelope, Row
 from source_events.records.times import UnreadableTime, normalize_times
@@ -126,25 +126,20 @@ class SliceEvents(SliceSelection):
         if not dated or len(dated) < len(times):
             return not times
         earliest, latest = min(dated)[:19], max(dated)[:19]
-        return self.part.first <= earliest and latest <= self.part.last and self._is_before_end(latest)
+        return self.part.first <= earliest and latest <= self.part.last and latest < end_of(self.config)
 
     def within(self) -> Callable[[Envelope], bool]:
         """Whether an event belongs to the slice; one without a time belongs to the slice that is for those."""
         first, last, undated = self.part.first[:19], self.part.last[:19], self.part.undated
-        is_before_end = self._is_before_end
+        end = end_of(self.config)
 
         def within(envelope: Envelope) -> bool:
             time = envelope.createdAt
             if time is None:
                 return undated
-            return first <= time[:19] <= last and (is_before_end(time[:19]) or _is_whole_second(time))
+            return first <= time[:19] <= last and (time[:19] < end or _is_whole_second(time))
 
         return within
-
-    def _is_before_end(self, second: str) -> bool:
-        """Whether the whole of a second is asked for: of the one that `end_date` is, only its begin; of a day's, all."""
-        end: str = self.config["end_date"][:19]
-        return second < end or (second == end and bool(self.config.get("end_is_day")))
 
 
 def _normalize(envelopes: list[Envelope]) -> None:

@@ -52,6 +52,12 @@ def moment(time: str) -> datetime:
     return datetime.fromisoformat(time[:19]).replace(tzinfo=timezone.utc)
 
 
+def end_of(config: Config) -> str:
+    """The second of which only the begin is read: `end_date`, or the first behind it, where that is a day."""
+    end: str = config["end_date"]
+    return (earlier(end, -SECOND) if config.get("end_is_day") else end)[:19]
+
+
 class Windows:
     """What a manifest may say of a slice's time, as `{{ window.start }}` and the like.
 
@@ -62,8 +68,7 @@ class Windows:
     """
 
     def __init__(self, config: Config) -> None:
-        end: str = config["end_date"]
-        self._end = earlier(end, -SECOND) if config.get("end_is_day") else end
+        self._end = f"{end_of(config)}Z"
 
     def of(self, part: Slice) -> Mapping[str, str]:
         after = earlier(part.last, -SECOND)

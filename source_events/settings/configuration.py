@@ -83,8 +83,8 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration with its defaults.
 
     Dates are seconds, of a day the first or the last, which `end_is_day` says to read to its end. `end_date` is the
-    moment of the call unless it is set, so that all slices of a sync end together. Fields that begin with `_` are a platform's own, and left out: the CDK would take
-    some of them for code to run.
+    moment of the call unless it is set, so that all slices of a sync end together. Fields that begin with `_` are a
+    platform's own, and left out: the CDK would take some of them for code to run.
 
     :raises InvalidConfiguration: see `validate`
     """
