@@ -41,12 +41,12 @@ def tell_unmatched(source: BoundSource) -> None:
     """
     types, contacts = source.completed["event_types"], source.completed["contact_ids"]
     documented = providers.documented_types(source.completed["provider"]["provider_type"]) if types else []
-    _tell_of_types(types, documented, "documented are")
+    _tell_of_types(types, documented, "but documented are")
     try:
         if contacts:
             _tell_of_contact(source, contacts[0])
         elif types and not documented:
-            _tell_of_types(types, _types_of_account(source), "the account has")
+            _tell_of_types(types, _types_of_account(source), "but the account has")
     except AirbyteTracedException as error:
         logger.info(f"Whether `event_types` and `contact_ids` match anything cannot be told: {error.message}")
 
@@ -57,7 +57,7 @@ def _tell_of_types(types: Sequence[str], known: Collection[str], whose: str) -> 
         meant = get_close_matches(unknown[0], known, n=1)
         hint = f" Did you mean {meant[0]}?" if meant else ""
         logger.info(
-            f"`event_types` names {_enumerated(unknown)}, but {whose} {_enumerated(sorted(known))}. "
+            f"`event_types` names {_enumerated(unknown)}, {whose} {_enumerated(sorted(known))}. "
             f"Nothing is read of a type that no event has.{hint}"
         )
 

@@ -10,9 +10,9 @@ from airbyte_cdk.models import ConfiguredAirbyteCatalog, ConfiguredAirbyteCatalo
 from source_events.settings.documents import PRINTED_BY_DISCOVER, InvalidDocument, read_document
 
 SELECT = (
-    ", which says what there is and not what to read; make a catalogue with an entry for each stream to read, its "
-    'description behind `stream`: {"streams": [{"stream": {"name": "org_events", ...}, "sync_mode": "incremental", '
-    '"destination_sync_mode": "append_dedup"}]}'
+    "it is what `discover` prints, which says what there is and not what to read; make a catalogue with an entry for "
+    'each stream to read, its description behind `stream`: {"streams": [{"stream": {"name": "org_events", ...}, '
+    '"sync_mode": "incremental", "destination_sync_mode": "append_dedup"}]}'
 )
 
 

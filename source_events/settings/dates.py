@@ -50,7 +50,7 @@ def _day(value: str) -> datetime | None:
 
 def _second(value: str) -> datetime:
     if not SECOND.fullmatch(value):
-        raise ValueError("it is of another form")
+        raise ValueError(value)
     return datetime.strptime(value[:19], "%Y-%m-%dT%H:%M:%S")
 
 

@@ -29,8 +29,8 @@ def read_document(
 ) -> Document:
     """Read a file that the command names. It may be a pipe, so it is opened once.
 
-    `load` makes the document of the JSON, and fails in words if it cannot. `remedies` say how to make the right one of
-    another that a command takes or prints, by what that is (see `name_of`).
+    `load` makes the document of the JSON, and fails in words if it cannot. `remedies` say of another that a command
+    takes or prints how to make the right one of it, by what it is (see `name_of`).
 
     :raises InvalidDocument: if it is not there, is no JSON, or is not of the protocol's form
     """
@@ -39,7 +39,7 @@ def read_document(
         return InvalidDocument(f"The {what} file {path} is not valid: {problem}.")
 
     def another(name: str) -> InvalidDocument:
-        return invalid(f"it is {name}{remedies.get(name, '')}")
+        return invalid(remedies.get(name, f"it is {name}"))
 
     try:
         with Path(path).open("rb") as file:
@@ -79,9 +79,9 @@ def name_of(document: Any) -> str | None:
     return None
 
 
-PRINTED_BY_SPEC, PRINTED_BY_DISCOVER, PRINTED_BY_READ = (
-    f"what `{name}` prints" for name in ("spec", "discover", "read")
-)
+PRINTED_BY_SPEC = "what `spec` prints"
+PRINTED_BY_DISCOVER = "what `discover` prints"
+PRINTED_BY_READ = "what `read` prints"
 MESSAGES = {
     "RECORD": ("record", PRINTED_BY_READ),
     "STATE": ("state", PRINTED_BY_READ),

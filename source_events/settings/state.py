@@ -13,7 +13,7 @@ from source_events.records.times import UnreadableTime, normalize_time
 from source_events.settings.documents import PRINTED_BY_READ, InvalidDocument, read_document
 
 COLLECT = (
-    "; a state is a list of what the last STATE message of each stream has as `state`, and "
+    "it is what `read` prints; a state is a list of what the last STATE message of each stream has as `state`, and "
     "examples/docker/last_state.py makes it: python last_state.py messages.jsonl state.json"
 )
 
