@@ -312,7 +312,7 @@ def test_a_contact_that_has_disappeared_is_skipped_with_a_log_line(generated: Sa
     assert output.status == 0
     assert gone
     assert output.ids("contact_events") == once(control.event_ids(PROVIDER, contact=CONTACT))
-    assert any("skipped" in line for line in output.logs)
+    assert any("skipped" in line and line.endswith(f": {OTHER}.") for line in output.logs)
 
 
 @pytest.mark.parametrize("types", [["new_order"], ["new_order", "coupon_used"]])

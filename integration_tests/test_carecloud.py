@@ -344,7 +344,7 @@ def test_a_customer_that_has_disappeared_is_skipped_with_a_log_line(generated: S
     output = read(config(generated.url), "contact_events")
     assert output.status == 0
     assert output.ids("contact_events") == once(set(control.event_ids(PROVIDER)) - set(gone))
-    assert any("skipped" in line for line in output.logs)
+    assert any("skipped" in line and line.endswith(f": {customer_id(3)}.") for line in output.logs)
 
 
 def test_event_types_restrict_all_event_streams(generated: Sandbox, control: Control) -> None:
@@ -356,6 +356,23 @@ def test_event_types_restrict_all_event_streams(generated: Sandbox, control: Con
     assert output.ids("property_records") == once(
         record["id"] for record in whole.records("property_records") if record["eventId"] in set(of_type)
     )
+
+
+def test_a_check_names_event_types_that_the_account_has_not_with_one_request_more(
+    generated: Sandbox, control: Control
+) -> None:
+    output = run("check", config=config(generated.url, event_types=[PURCHASE, "visits"]))
+    assert output.connection_status["status"] == "SUCCEEDED"
+    known = ", ".join(sorted(kind["event_type_id"] for kind in EVENT_TYPES))
+    told = f"`event_types` names visits, but the account has {known}. Nothing is read of a type that no event has."
+    assert told in output.logs
+    assert [request["path"].rpartition("/")[2] for request in control.requests()] == ["login", "events", "event-types"]
+    run("check", config=config(generated.url, event_types=[PURCHASE]))
+    assert [request["path"].rpartition("/")[2] for request in control.requests()][3:] == [
+        "login",
+        "events",
+        "event-types",
+    ]
 
 
 def property_records_of(sandbox: Sandbox, **fields: Any) -> dict[str, Json]:

@@ -271,7 +271,7 @@ def test_a_contact_that_has_disappeared_is_skipped_with_a_log_line(generated: Sa
     output = read(config(generated.url), "contact_events")
     assert output.status == 0
     assert output.ids("contact_events") == once(set(ids) - set(gone))
-    assert any("skipped" in line for line in output.logs)
+    assert any("skipped" in line and line.endswith(f": {contact}.") for line in output.logs)
 
 
 def contact_of_first(sandbox: Sandbox) -> str:

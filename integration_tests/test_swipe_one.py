@@ -192,7 +192,7 @@ def test_a_contact_that_has_disappeared_is_skipped_with_a_log_line(generated: Sa
     output = read(config(generated, contact_ids=contacts), STREAM)
     assert output.status == 0
     assert contents(output.records(STREAM)) == expected(control, contacts[1])
-    assert any("skipped" in line for line in output.logs)
+    assert any("skipped" in line and line.endswith(f": {contacts[0]}.") for line in output.logs)
     assert contacts[0] not in read(config(generated), "contacts").ids("contacts")
 
 

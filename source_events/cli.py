@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from source_events.process.unwritable import written
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
 PROGRAM = "source-events"
+HELP = ("-h", "--help")
+OPTIONS = (*HELP, "--version")
+"""Those of no command."""
 WRONG_USAGE = 2
 COMMANDS = {
     "spec": "print what a configuration consists of",
@@ -56,13 +61,14 @@ def run() -> None:
     dashes before the command are left out: Meltano's wrapper writes them, and a parser takes them for the command.
     """
     arguments = sys.argv[2:] if sys.argv[1:2] == ["--"] else sys.argv[1:]
-    if arguments != ["spec"]:
-        check_usage(arguments)
-    if arguments[0] == "spec":
-        from source_events.settings.specification import specification
+    with written():
+        if arguments != ["spec"]:
+            check_usage(arguments)
+        if arguments[0] == "spec":
+            from source_events.settings.specification import specification
 
-        print(json.dumps({"type": "SPEC", "spec": specification()}), flush=True)
-        return
+            print(json.dumps({"type": "SPEC", "spec": specification()}))
+            return
     from source_events.process.imports import prepare_imports
 
     prepare_imports()
@@ -75,16 +81,23 @@ def check_usage(arguments: Sequence[str]) -> None:
     """
     :raises SystemExit: with 0 after help that was asked for; with 2 after a mistake, told on standard error
     """
-    parser = _parser()
+    parser, commands = _parsers()
     if not arguments:
         parser.print_help(sys.stderr)
         parser.exit(WRONG_USAGE, f"\n{PROGRAM}: error: name a command: {', '.join(COMMANDS)}\n")
-    if not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
-        parser.error(f"there is no command {arguments[0]!r}{_alike(arguments[0])}; try {PROGRAM} --help")
+    first = arguments[0]
+    if not first.startswith("-") and first not in commands:
+        parser.error(f"there is no command {first!r}{_meant(_alike(first, COMMANDS))}; try {PROGRAM} --help")
+    options = _options(first) if first in commands else OPTIONS
+    for unknown in (option for option in _given(arguments) if option not in options):
+        asked = commands.get(first, parser)
+        meant = _meant(_alike_options(unknown, options))
+        asked.error(f"there is no option {unknown!r}{meant}; try {asked.prog} --help")
     parser.parse_args(arguments)
 
 
-def _parser() -> ArgumentParser:
+def _parsers() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
+    """The parser of all arguments, and that of each command."""
     from argparse import ArgumentParser, RawDescriptionHelpFormatter
 
     from source_events import __version__
@@ -99,7 +112,7 @@ def _parser() -> ArgumentParser:
         for file in TAKEN[name]:
             command.add_argument(f"--{file}", metavar="FILE", required=file in NEEDED[name], help=FILES[file])
         command.add_argument("--debug", action="store_true", help="write detailed log messages too")
-    return parser
+    return parser, commands.choices
 
 
 def _introduction() -> str:
@@ -144,8 +157,26 @@ def _required(schema: dict[str, Any]) -> dict[str, Any]:
     return {name: field.get("const") or field.get("examples", ["..."])[0] for name, field in fields.items()}
 
 
-def _alike(name: str) -> str:
+def _options(command: str) -> list[str]:
+    return [*(f"--{file}" for file in TAKEN[command]), "--debug", *HELP]
+
+
+def _given(arguments: Sequence[str]) -> list[str]:
+    """The names of the options that are given; a dash alone, or two, are none."""
+    return [argument.partition("=")[0] for argument in arguments if argument.startswith("-") and argument.strip("-")]
+
+
+def _alike(name: str, known: Iterable[str]) -> list[str]:
     from difflib import get_close_matches
 
-    found = get_close_matches(name, COMMANDS, n=1)
-    return f", did you mean {found[0]!r}" if found else ""
+    return get_close_matches(name, known, n=1)
+
+
+def _alike_options(name: str, known: Sequence[str]) -> list[str]:
+    """Those that begin as it does, where it is one letter or cut off; else the one that is most like it."""
+    word = name.strip("-").lower()
+    return [option for option in known if option.startswith(f"--{word}")] or _alike(name, known)
+
+
+def _meant(names: Sequence[str]) -> str:
+    return f", did you mean {' or '.join(map(repr, names))}" if names else ""

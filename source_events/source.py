@@ -42,10 +42,12 @@ from source_events.components.factory import Factory
 from source_events.components.partition import PagePartitions, page_of
 from source_events.records.lines import splice
 from source_events.report import Report
+from source_events.restrictions import tell_unmatched, told_of_nothing
 from source_events.runtime import Runtime, StreamRun
-from source_events.settings.configuration import complete
+from source_events.settings.catalogue import check_catalog, read_catalog
+from source_events.settings.configuration import complete, read_configuration, warn_of_unread_fields
 from source_events.settings.specification import specification
-from source_events.settings.sync import check_catalog, read_document, readable_state
+from source_events.settings.state import read_state, readable_state
 
 
 class SourceEvents(Source):
@@ -63,15 +65,15 @@ class SourceEvents(Source):
 
     @classmethod
     def read_config(cls, config_path: str) -> MutableMapping[str, Any]:
-        return read_document("configuration", config_path, super().read_config)
+        return read_configuration(config_path)
 
     @classmethod
     def read_catalog(cls, catalog_path: str) -> ConfiguredAirbyteCatalog:
-        return read_document("catalogue", catalog_path, super().read_catalog)
+        return read_catalog(catalog_path)
 
     @classmethod
     def read_state(cls, state_path: str) -> list[AirbyteStateMessage]:
-        return read_document("state", state_path, super().read_state)
+        return read_state(state_path)
 
     def spec(self, logger: logging.Logger) -> ConnectorSpecification:
         return ConnectorSpecificationSerializer.load(specification())
@@ -85,6 +87,8 @@ class SourceEvents(Source):
             source = bind(config, check=True)
             with closing(source):
                 availability = source.checked_stream().check_availability()
+                if availability.is_available:
+                    tell_unmatched(source)
         except AirbyteTracedException as error:
             return AirbyteConnectionStatus(status=Status.FAILED, message=filter_secrets(str(error)))
         if availability.is_available:
@@ -132,7 +136,8 @@ class SourceEvents(Source):
         source = bind(config, catalog, readable_state(state))
         check_catalog(catalog, [stream["name"] for stream in source.resolved_manifest["streams"]])
         with closing(source):
-            yield from Report(source.runtime).follow(source.read(logging.getLogger("airbyte"), config, catalog))
+            messages = Report(source.runtime).follow(source.read(logging.getLogger("airbyte"), config, catalog))
+            yield from told_of_nothing(messages, source.completed, source.runtime, state or [])
 
 
 def bind(
@@ -147,6 +152,7 @@ def bind(
     :raises InvalidConfiguration: if the configuration is wrong
     """
     completed = complete(config)
+    warn_of_unread_fields(config)
     runtime = Runtime(completed["num_workers"], completed["requests_per_minute"], check=check)
     manifest = providers.manifest(completed["provider"]["provider_type"])
     return EventsDeclarativeSource(runtime, catalog=catalog, config=completed, state=state, source_config=manifest)
@@ -173,13 +179,29 @@ class EventsDeclarativeSource(ConcurrentDeclarativeSource):
 
     def checked_stream(self) -> DefaultStream:
         """The stream whose first page tells whether the connection works."""
-        name = self.resolved_manifest["check"]["stream_names"][0]
-        return next(self._stream(each) for each in self.resolved_manifest["streams"] if each["name"] == name)
+        definition = self.definition(self.resolved_manifest["check"]["stream_names"][0])
+        assert definition is not None
+        return self._stream(definition)
+
+    @property
+    def completed(self) -> Mapping[str, Any]:
+        """The completed configuration."""
+        return self._config
+
+    def definition(self, name: str) -> Mapping[str, Any] | None:
+        """The manifest's stream of this name, if the system has it."""
+        return next((each for each in self.resolved_manifest["streams"] if each["name"] == name), None)
+
+    def reader(self, definition: Mapping[str, Any]) -> Any:
+        """What reads a stream."""
+        run = self.runtime.stream(definition["name"])
+        known = self._schema(definition)["properties"]
+        return Factory(self._config, self.runtime, run, known).make(definition["retriever"])
 
     def _stream(self, definition: Mapping[str, Any]) -> DefaultStream:
         run = self.runtime.stream(definition["name"])
         schema = self._schema(definition)
-        reader = Factory(self._config, self.runtime, run, schema["properties"]).make(definition["retriever"])
+        reader = self.reader(definition)
         cursor, slicer = self._cursor(definition, run, reader)
         return DefaultStream(
             partition_generator=PagePartitions(run.name, self._config, self.runtime, slicer, reader),

@@ -17,7 +17,7 @@ from source_events.cli import run
 from source_events.process import entrypoint
 from source_events.settings.configuration import validate
 from source_events.settings.specification import specification
-from source_events.settings.sync import readable_state
+from source_events.settings.state import readable_state
 from unit_tests.reading import configuration
 
 CATALOG = {
@@ -109,6 +109,24 @@ def test_the_help_of_a_command_shows_files_that_it_would_take(command, files):
         assert readable_state([AirbyteStateMessageSerializer.load(entry) for entry in shown["state"]])
 
 
+READ, CHECK = "source-events read", "source-events check"
+UNKNOWN_OPTIONS = [
+    (READ, ["read", "--config", "c.json", "--catalogue"], ", did you mean '--catalog'"),
+    (READ, ["read", "--config", "c.json", "--catalogue=c.json"], ", did you mean '--catalog'"),
+    (READ, ["read", "--config", "c.json", "--catalog", "c.json", "--stat"], ", did you mean '--state'"),
+    (READ, ["read", "-c"], ", did you mean '--config' or '--catalog'"),
+    (CHECK, ["check", "-c"], ", did you mean '--config'"),
+    (CHECK, ["check", "--configuration"], ", did you mean '--config'"),
+    (CHECK, ["check", "--conf"], ", did you mean '--config'"),
+    (CHECK, ["check", "--config", "c.json", "--catalog"], ""),
+    (CHECK, ["check", "-x"], ""),
+    ("source-events spec", ["spec", "--config"], ""),
+    ("source-events", ["-V"], ", did you mean '--version'"),
+    ("source-events", ["--debug"], ""),
+]
+EXPECTED_ONE = "source-events read: error: argument --config: expected one argument"
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
@@ -120,9 +138,12 @@ def test_the_help_of_a_command_shows_files_that_it_would_take(command, files):
         (["check", "config.json"], "source-events check: error: the following arguments are required: --config"),
         (["read", "--config", "c.json"], "source-events read: error: the following arguments are required: --catalog"),
         (["discover", "--config"], "source-events discover: error: argument --config: expected one argument"),
-        (["check", "--conf", "c.json"], "source-events check: error: the following arguments are required: --config"),
-        (["spec", "--config", "c.json"], "source-events: error: unrecognized arguments: --config c.json"),
-        (["--debug"], "source-events: error: the following arguments are required: COMMAND"),
+        *(
+            (arguments, f"{call}: error: there is no option {arguments[-1].split('=')[0]!r}{meant}; try {call} --help")
+            for call, arguments, meant in UNKNOWN_OPTIONS
+        ),
+        (["read", "--config", "--catalog", "c.json"], EXPECTED_ONE),
+        (["check", "--config"], EXPECTED_ONE.replace("read", "check")),
     ],
     ids=" ".join,
 )

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from airbyte_cdk.sources.types import Config
 from isodate import parse_duration
 
-from source_events.components.reader import Reader
+from source_events.components.reader import EndpointReader, Reader
 from source_events.components.windows import Slice
-from source_events.records.page import Page, joined
+from source_events.records.page import Answer, Page, joined
 from source_events.runtime import Runtime, StreamRun
 
 ROWS_AT_ONCE = 200
@@ -56,7 +56,7 @@ class FeedContacts(ContactList):
 class BatchReader:
     """Reads the events of a batch of contacts, one after the other."""
 
-    def __init__(self, runtime: Runtime, stream: StreamRun, contacts: ContactList, events: Reader) -> None:
+    def __init__(self, runtime: Runtime, stream: StreamRun, contacts: ContactList, events: EndpointReader) -> None:
         self.contacts = contacts
         self._memory = runtime.memory
         self._stream = stream
@@ -81,6 +81,10 @@ class BatchReader:
             self._stream.counts.count_contacts(read=1)
         if held:
             yield self._together(held)
+
+    def first_answer(self, contact: str, start: str, end: str) -> Answer | None:
+        """What the API answers to the first request about a contact; nothing, where it does not know the contact."""
+        return self._events.first_answer(next(iter(self.slices_of(contact, start, end))))
 
     def slices_of(self, contact: str, start: str, end: str) -> Iterable[Slice]:
         """What is read of a contact: one slice, unless a system needs more."""

@@ -112,7 +112,7 @@ class ContactCursor(Cursor):
         seen: set[str] = set()
         for contact in self._all_contacts():
             if contact.id in (".", ".."):
-                logger.warning("A contact is skipped, because an id of dots alone cannot be asked for.")
+                logger.warning(f"A contact is skipped, because an id of dots alone cannot be asked for: {contact.id}")
             elif contact.id not in seen and not self._place.is_behind(contact):
                 seen.add(contact.id)
                 yield contact

@@ -18,7 +18,7 @@ from source_events.components.paging import MOST_BEGINNINGS, CutOff, Moved, Page
 from source_events.components.requester import Requester
 from source_events.components.selection import Selection, SliceSelection
 from source_events.components.windows import Slice
-from source_events.records.page import Page, released_if_it_fails
+from source_events.records.page import Answer, Page, released_if_it_fails
 from source_events.runtime import StreamRun, failure
 
 logger = logging.getLogger("airbyte")
@@ -28,6 +28,12 @@ class Reader(Protocol):
     """What reads slices, page by page."""
 
     def read(self, part: Slice) -> Iterator[Page]: ...
+
+
+class EndpointReader(Reader, Protocol):
+    """What reads an endpoint, of which a single request can be made, too."""
+
+    def first_answer(self, part: Slice) -> Answer | None: ...
 
 
 class PageReader:
@@ -46,6 +52,10 @@ class PageReader:
         self._paging = paging
         self._selection = selection
         self._division = division
+
+    def first_answer(self, part: Slice) -> Answer | None:
+        """What the API answers to the first request of a slice; nothing, where it does not know the contact."""
+        return self._requester.ask(part, self._paging.begin().first, reserve=False)
 
     def read(self, part: Slice) -> Iterator[Page]:
         """The pages of a slice that have records.
@@ -83,6 +93,8 @@ class PageReader:
                 following = pages.next(page)
                 if pages.number == 1:
                     self._expect(page, pages)
+                    if self._requester.asks_once:
+                        following = None
                     if following and self._division and (parts := self._division.parts(part, page)):
                         yield from self._divide(page, parts)
                         return

@@ -78,6 +78,8 @@ class Requester:
         refusals: Mapping[Any, Any] | None = None,
     ) -> None:
         self.decoder = decoder
+        self.asks_once = runtime.check
+        """Whether one page is enough, also if nothing on it is wanted: a check only sees that there is an answer."""
         self.limit = 1 if runtime.check else next(iter((page_size or {}).values()), None)
         self._runtime = runtime
         self._stream = stream
@@ -114,7 +116,8 @@ class Requester:
             return self._attempts(self._attempt, request, settings, self._scroll in page, reserve)
         except Gone as gone:
             self._stream.counts.count_gone()
-            logger.info(f"{self._stream.name}: {gone}" + (f" Contact: {part.contact}." if part.contact else ""))
+            whom = f": {part.contact}" if part.contact else ""
+            logger.info(f"{self._stream.name}: {str(gone).removesuffix('.')}{whom}.")
             return None
         except Refused as refused:
             everywhere = refused.everywhere or self.ends_all

@@ -11,7 +11,7 @@ from airbyte_cdk.sources.types import Config
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events.components.decoder import Decoder
-from source_events.components.windows import Slice
+from source_events.components.windows import Slice, end_of
 from source_events.records.page import Answer, Page, fingerprint, released_if_it_fails
 from source_events.records.rows import Envelope, Row
 from source_events.records.times import UnreadableTime, normalize_times
@@ -126,12 +126,12 @@ class SliceEvents(SliceSelection):
         if not dated or len(dated) < len(times):
             return not times
         earliest, latest = min(dated)[:19], max(dated)[:19]
-        return self.part.first <= earliest and latest <= self.part.last and latest < self.config["end_date"][:19]
+        return self.part.first <= earliest and latest <= self.part.last and latest < end_of(self.config)
 
     def within(self) -> Callable[[Envelope], bool]:
         """Whether an event belongs to the slice; one without a time belongs to the slice that is for those."""
         first, last, undated = self.part.first[:19], self.part.last[:19], self.part.undated
-        end = self.config["end_date"][:19]
+        end = end_of(self.config)
 
         def within(envelope: Envelope) -> bool:
             time = envelope.createdAt

@@ -52,23 +52,30 @@ def moment(time: str) -> datetime:
     return datetime.fromisoformat(time[:19]).replace(tzinfo=timezone.utc)
 
 
+def end_of(config: Config) -> str:
+    """The second of which only the begin is read: `end_date`, or the first behind it, where that is a day."""
+    end: str = config["end_date"]
+    return (earlier(end, -SECOND) if config.get("end_is_day") else end)[:19]
+
+
 class Windows:
     """What a manifest may say of a slice's time, as `{{ window.start }}` and the like.
 
     `start` is the first second. `end` is the second behind the last one: whether an API takes its bound inclusively or
     not, and however precise its times are, no event of the slice is missed; what belongs to the next slice is left out
-    here. `end_within` is the same, but not beyond `end_date`: for bounds that are known to be inclusive.
+    here. `end_within` is the same, but not beyond `end_date`, unless that is a day: for bounds that are known to be
+    inclusive.
     """
 
     def __init__(self, config: Config) -> None:
-        self._end_date: str = config["end_date"]
+        self._end = f"{end_of(config)}Z"
 
     def of(self, part: Slice) -> Mapping[str, str]:
         after = earlier(part.last, -SECOND)
         return {
             "start": "" if part.open_start else part.first,
             "end": "" if part.open_end else after,
-            "end_within": "" if part.open_end else min(after, self._end_date),
+            "end_within": "" if part.open_end else min(after, self._end),
         }
 
     def keep_order(self, part: Slice) -> bool:

@@ -28,6 +28,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events.components.partition import page_of
 from source_events.process.output import LineWriter, end_on_request
+from source_events.process.unwritable import written
 from source_events.report import ReadFailed
 from source_events.settings.configuration import validate
 from source_events.source import SourceEvents
@@ -116,7 +117,8 @@ def launch(arguments: list[str]) -> None:
     writer = LineWriter(unbuffered(sys.stdout))
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
-            handler.setStream(writer)
+            with written():
+                handler.setStream(writer)
             handler.addFilter(PeopleFilter())
             handler.addFilter(DiscreetFilter())
     end_on_request(writer)

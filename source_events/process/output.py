@@ -11,6 +11,7 @@ from threading import Lock, get_ident
 from types import FrameType
 from typing import IO
 
+from source_events.process.unwritable import end_unwritten
 from source_events.records.lines import splice
 from source_events.records.page import Page
 
@@ -62,9 +63,8 @@ class LineWriter:
             try:
                 for part in parts:
                     self._write_all(memoryview(part))
-            except BrokenPipeError:
-                # Whoever read the output has gone, and with it the place for an error.
-                os._exit(1)
+            except OSError as error:
+                end_unwritten(error)
             self._writer = None
             if self._stop_status is not None:
                 os._exit(self._stop_status)

@@ -32,6 +32,12 @@ def manifest(name: str) -> dict[str, Any]:
     return {**own, "definitions": {**shared, **own.get("definitions", {})}}
 
 
+def documented_types(name: str) -> list[str]:
+    """The event types that a system documents, if it does; accounts may have others."""
+    documented: list[str] = manifest(name)["definitions"].get("documented_types", [])
+    return documented
+
+
 def load(path: Path) -> dict[str, Any]:
     """A YAML document, read with libyaml where that is there: it is ten times as fast."""
     with path.open(encoding="utf-8") as file:

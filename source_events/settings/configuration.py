@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import Any
@@ -16,11 +17,16 @@ from isodate import duration_isoformat, parse_duration
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
+from source_events.settings import dates
+from source_events.settings.documents import read_document
 from source_events.settings.specification import specification
+
+logger = logging.getLogger("airbyte")
 
 LONGEST_DURATION = timedelta(days=36_500)
 FIRST_YEAR, LAST_YEAR = 1000, 9000
 """Further than the longest duration from the first and the last time that can be represented."""
+DATES = {"start_date": dates.first_second, "end_date": dates.last_second}
 LOOPBACK_HOSTS = frozenset({"localhost", "host.docker.internal"})
 
 
@@ -32,6 +38,19 @@ class InvalidConfiguration(AirbyteTracedException):
         super().__init__(message=message, internal_message=message, failure_type=FailureType.config_error)
 
 
+def read_configuration(path: str) -> MutableMapping[str, Any]:
+    """
+    :raises InvalidDocument: if it cannot be read, or is no JSON object
+    """
+    return read_document("configuration", path, _load)
+
+
+def _load(document: Any) -> MutableMapping[str, Any]:
+    if not isinstance(document, dict):
+        raise ValueError("it must be a JSON object")
+    return document
+
+
 def validate(config: Any) -> None:
     """
     :raises InvalidConfiguration: if a field is missing, of the wrong form, or contradicts another
@@ -41,11 +60,31 @@ def validate(config: Any) -> None:
         raise InvalidConfiguration(problems)
 
 
+def warn_of_unread_fields(config: Mapping[str, Any]) -> None:
+    """Log which fields are none of the form's; those that begin with `_` are a platform's own."""
+    unread = [f"`{name}`" for name in _unread(_schema(), config)]
+    if unread:
+        names = ", ".join(unread)
+        logger.warning(f"Fields of the configuration that are not read: {names}. Correct their names, or delete them.")
+
+
+def _unread(schema: Mapping[str, Any], value: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, entry in value.items():
+        field = schema["properties"].get(name)
+        if field is None and not name.startswith("_"):
+            yield prefix + name
+        elif field and "oneOf" in field and isinstance(entry, Mapping):
+            discriminator, known = _alternatives(field["oneOf"])
+            if entry.get(discriminator) in list(known):
+                yield from _unread(known[entry[discriminator]], entry, f"{prefix}{name}.")
+
+
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration with its defaults.
 
-    `end_date` is the moment of the call unless it is set, so that all slices of a sync end together. Fields that begin
-    with `_` are a platform's own, and left out: the CDK would take some of them for code to run.
+    Dates are seconds, of a day the first or the last, which `end_is_day` says to read to its end. `end_date` is the
+    moment of the call unless it is set, so that all slices of a sync end together. Fields that begin with `_` are a
+    platform's own, and left out: the CDK would take some of them for code to run.
 
     :raises InvalidConfiguration: see `validate`
     """
@@ -56,9 +95,10 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     completed["provider"] = _with_defaults(config["provider"], _branch(schema, config["provider"]["provider_type"]))
     completed["provider"]["api_url"] = completed["provider"]["api_url"].rstrip("/")
     now = datetime.now(timezone.utc).replace(tzinfo=None)
-    completed["start_date"] = _moment(completed["start_date"]).isoformat() + "Z"
-    end = _moment(completed["end_date"]) if completed.get("end_date") else now
+    completed["start_date"] = dates.first_second(completed["start_date"]).isoformat() + "Z"
+    end = dates.last_second(completed["end_date"]) if completed.get("end_date") else now
     completed["end_date"] = end.isoformat(timespec="seconds") + "Z"
+    completed["end_is_day"] = dates.is_day(config.get("end_date"))
     completed["event_types"] = completed.get("event_types") or []
     completed["contact_ids"] = completed.get("contact_ids") or []
     # JSON schema takes 8.0 for an integer.
@@ -129,7 +169,7 @@ def _schema_problems(
     unknown = [name for name in given if name not in schema["properties"] and not name.startswith("_")]
     strange = [name for name in unknown if name not in places]
     yield from (_missing(name, prefix, strange) for name in schema.get("required", ()) if name not in given)
-    errors = (error for error in Draft7Validator(flat).iter_errors(given) if error.validator != "required")
+    errors = (error for error in Draft7Validator(flat).iter_errors(given) if not _is_told_elsewhere(error, prefix))
     yield from (_sentence(error, prefix) for error in errors)
     for name, entry in given.items():
         # A pattern's `$` also matches before a line break at the end.
@@ -184,6 +224,8 @@ def _sentence(error: ValidationError, prefix: str) -> str:
     field = prefix + "".join(f"[{part}]" if isinstance(part, int) else str(part) for part in error.absolute_path)
     rule: Any = error.validator_value
     schema: Any = error.schema
+    if error.validator == "pattern" and not error.instance:
+        return f"`{field}` must not be empty."
     described = {
         "type": f"must be of type {rule}",
         "const": f"must be {rule}",
@@ -196,6 +238,12 @@ def _sentence(error: ValidationError, prefix: str) -> str:
         "uniqueItems": "must not name anything twice",
     }
     return f"`{field}` {described.get(str(error.validator), f'is not valid ({error.validator})')}."
+
+
+def _is_told_elsewhere(error: ValidationError, prefix: str) -> bool:
+    """Whether other sentences say it better: a field that is missing, and a date of another form."""
+    is_date = not prefix and error.absolute_path[0] in DATES if error.absolute_path else False
+    return error.validator == "required" or (error.validator == "pattern" and is_date and bool(error.instance))
 
 
 def _listed(rule: Any) -> str:
@@ -229,15 +277,17 @@ def _is_loopback(host: str) -> bool:
 
 def _time_problems(config: Mapping[str, Any]) -> Iterator[str]:
     moments = {}
-    for name in ("start_date", "end_date"):
-        if isinstance(config.get(name), str):
-            try:
-                moments[name] = _moment(config[name])
-            except ValueError:
-                yield f"`{name}` is not a date and time that exists."
-                continue
-            if not FIRST_YEAR <= moments[name].year <= LAST_YEAR:
-                yield f"`{name}` must be in the years {FIRST_YEAR} to {LAST_YEAR}."
+    for name, moment in DATES.items():
+        value = config.get(name)
+        # What is no text, is empty or has a line break, is told as such.
+        if not isinstance(value, str) or not value or "\n" in value or "\r" in value:
+            continue
+        if problem := dates.problem(value):
+            yield f"`{name}` {problem}."
+            continue
+        moments[name] = moment(value)
+        if not FIRST_YEAR <= moments[name].year <= LAST_YEAR:
+            yield f"`{name}` must be in the years {FIRST_YEAR} to {LAST_YEAR}."
     if "start_date" in moments:
         if "end_date" in moments and moments["start_date"] > moments["end_date"]:
             yield "`start_date` must not be after `end_date`."
@@ -249,10 +299,6 @@ def _time_problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"`{name}` must be at least {duration_isoformat(least)}."
         if duration is not None and duration > LONGEST_DURATION:
             yield f"`{name}` must be at most {duration_isoformat(LONGEST_DURATION)}."
-
-
-def _moment(value: str) -> datetime:
-    return datetime.strptime(value.partition(".")[0].removesuffix("Z"), "%Y-%m-%dT%H:%M:%S")
 
 
 def _duration(value: Any) -> timedelta | None:

@@ -91,7 +91,7 @@ class TestStatuses:
         network.expect(CONTACT, responses.error(404))
         output = read_one("contact")
         assert (output.errors, output.failure, output.status("contact_events")) == ([], None, "COMPLETE")
-        assert "A contact is skipped, because Cloud4Wi does not know it (any more)." in log.text
+        assert "A contact is skipped, because Cloud4Wi does not know it (any more): c." in log.text
 
     @pytest.mark.parametrize("status", [401, 500])
     @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"x"', b"\xff\xfe"], ids=repr)

@@ -9,9 +9,10 @@ import pytest
 from airbyte_cdk.models import FailureType
 from freezegun import freeze_time
 
-from source_events.settings.configuration import InvalidConfiguration, complete, validate
-from source_events.transport.connection import Connection
-from unit_tests.reading import cloud4wi, configuration
+from source_events.settings.configuration import InvalidConfiguration, complete, validate, warn_of_unread_fields
+from source_events.source import SourceEvents
+from unit_tests.providers.cloud4wi import requests, responses
+from unit_tests.reading import LOGGER, cloud4wi, configuration
 
 REMOVED = object()
 
@@ -62,32 +63,35 @@ MISTAKES = [
     ("provider.provider_type", None, "`provider.provider_type` must be one of cloud4wi"),
     ("provider.organization_id", REMOVED, "`provider.organization_id` is missing"),
     ("provider.organization_id", None, "`provider.organization_id` must be of type string"),
-    ("provider.organization_id", "", f"`provider.organization_id` {FORM}: letters, digits"),
+    ("provider.organization_id", "", "`provider.organization_id` must not be empty"),
     ("provider.organization_id", "a/../b", f"`provider.organization_id` {FORM}: letters, digits"),
     ("provider.organization_id", "a b c d", f"`provider.organization_id` {FORM}: letters, digits"),
     ("provider.organization_id", 123456, "`provider.organization_id` must be of type string"),
     ("provider.client_key", REMOVED, "`provider.client_key` is missing"),
-    ("provider.client_key", "", f"`provider.client_key` {FORM}: no spaces"),
+    ("provider.client_key", "", "`provider.client_key` must not be empty"),
     ("provider.client_key", " ck-with-spaces ", f"`provider.client_key` {FORM}: no spaces"),
+    ("provider.client_secret", "", "`provider.client_secret` must not be empty"),
     ("provider.client_secret", REMOVED, "`provider.client_secret` is missing"),
     ("provider.client_secret", "two words", f"`provider.client_secret` {FORM}: no spaces"),
     ("provider.client_secret", 12345678, "`provider.client_secret` must be of type string"),
     ("start_date", REMOVED, "`start_date` is missing"),
     ("start_date", None, "`start_date` must be of type string"),
     ("start_date", 20240101, "`start_date` must be of type string"),
-    ("start_date", "", f"`start_date` {FORM}: YYYY-MM-DDTHH:MM:SSZ"),
-    ("start_date", "2024-01-01", f"`start_date` {FORM}: YYYY-MM-DDTHH:MM:SSZ"),
-    ("start_date", "2024-01-01T00:00:00", f"`start_date` {FORM}: YYYY-MM-DDTHH:MM:SSZ"),
-    ("start_date", "2024-01-01T00:00:00+02:00", f"`start_date` {FORM}: YYYY-MM-DDTHH:MM:SSZ"),
-    ("start_date", "2024-01-01 00:00:00Z", f"`start_date` {FORM}: YYYY-MM-DDTHH:MM:SSZ"),
-    ("start_date", "2024-01-01T00:00:00.5Z", f"`start_date` {FORM}: YYYY-MM-DDTHH:MM:SSZ"),
-    ("start_date", "2023-02-29T00:00:00Z", "`start_date` is not a date and time that exists"),
-    ("start_date", "2024-01-01T24:00:00Z", "`start_date` is not a date and time that exists"),
-    ("start_date", "0000-01-01T00:00:00Z", "`start_date` is not a date and time that exists"),
+    ("start_date", "", "`start_date` must not be empty"),
+    (
+        "start_date",
+        "last monday",
+        "`start_date` must be a day like 2024-01-01 or a time in UTC like 2024-01-01T00:00:00Z",
+    ),
+    ("start_date", "2024-01-01 00:00:00", "`start_date` does not say that its time is in UTC"),
+    ("end_date", "2024-01-01T00:00:00+02:00", "`end_date` must be in UTC, without an offset"),
+    ("start_date", "2023-02-29T00:00:00Z", "`start_date` is not a date that exists"),
+    ("start_date", "2024-01-01T24:00:00Z", "`start_date` is not a date that exists"),
+    ("start_date", "0000-01-01T00:00:00Z", "`start_date` is not a date that exists"),
     ("start_date", "0999-12-31T23:59:59Z", "`start_date` must be in the years 1000 to 9000"),
     ("end_date", "9999-12-31T23:59:59Z", "`end_date` must be in the years 1000 to 9000"),
     ("start_date", "2024-01-02T00:00:00Z", "`start_date` must not be after `end_date`"),
-    ("end_date", "2024-13-01T00:00:00Z", "`end_date` is not a date and time that exists"),
+    ("end_date", "2024-13-01T00:00:00Z", "`end_date` is not a date that exists"),
     ("end_date", "2023-12-31T23:59:59Z", "`start_date` must not be after `end_date`"),
     ("contact_ids", "contact-id", "`contact_ids` must be of type array"),
     ("contact_ids", ["a-contact", ""], "`contact_ids[1]` must not be empty"),
@@ -313,7 +317,6 @@ class TestCompletion:
         assert completed["provider"]["api_url"] == "https://explore.cloud4wi.com"
         fields = ("lookback_window", "window_size", "num_workers", "event_types", "contact_ids")
         assert [completed[field] for field in fields] == ["P1D", "P7D", 8, [], []]
-        assert isinstance(completed["connection"], Connection)
 
     def test_null_is_the_same_as_left_out(self):
         optional = ("end_date", "contact_ids", "event_types", "lookback_window", "window_size", "num_workers")
@@ -335,6 +338,22 @@ class TestCompletion:
         else:
             assert "`start_date` must not be in the future" in message(config)
 
+    def test_a_day_is_read_from_its_first_second_to_its_last(self):
+        completed = complete(configuration(start_date="2024-01-01", end_date="2024-01-01"))
+        assert (completed["start_date"], completed["end_date"]) == ("2024-01-01T00:00:00Z", "2024-01-01T23:59:59Z")
+        assert completed["end_is_day"] is True
+        assert complete(configuration(end_date="2024-01-01T23:59:59Z"))["end_is_day"] is False
+        assert complete(configuration(end_date=None))["end_is_day"] is False
+
+    @freeze_time("2024-06-01T12:00:00Z")
+    def test_today_is_no_day_of_the_future(self):
+        validate({"provider": cloud4wi(), "start_date": "2024-06-01", "end_date": "2024-06-01"})
+
+    @pytest.mark.parametrize("value", ["now", "2024-01-01 00:00:00", "2024-01-01T00:00:00+01:00", "2024-02-30"])
+    def test_a_date_of_another_form_is_told_in_one_sentence(self, value):
+        told = message(changed("start_date", value)).removeprefix("The configuration is not valid. ")
+        assert (told.count("`start_date`"), told.count(". "), told[-1]) == (1, 0, ".")
+
     def test_start_and_end_may_be_the_same_second(self):
         validate(configuration(end_date="2024-01-01T00:00:00Z"))
 
@@ -355,19 +374,11 @@ class TestCompletion:
     def test_workers_have_bounds(self, value):
         validate(configuration(num_workers=value))
 
-    def test_a_check_asks_for_one_row_and_gives_up_early(self):
-        check, sync = complete(configuration(), check=True), complete(configuration())
-        assert (check["page_size"], check["max_attempts"]) == (1, 2)
-        assert (sync["page_size"], sync["max_attempts"]) == (None, 8)
-
     def test_the_given_configuration_is_not_changed(self):
         config = configuration(contact_ids=None)
         before = json.dumps(config)
         complete(config)
         assert json.dumps(config) == before
-
-    def test_each_command_has_connections_of_its_own(self):
-        assert complete(configuration())["connection"] is not complete(configuration())["connection"]
 
     def test_a_platforms_own_fields_are_left_out_because_some_are_code_to_run(self):
         injected = {"__injected_declarative_manifest": {}, "__injected_components_py": "raise SystemExit", "_limit": 3}
@@ -376,3 +387,26 @@ class TestCompletion:
     def test_what_is_wrong_is_not_completed(self):
         with pytest.raises(InvalidConfiguration):
             complete(changed("start_date", "yesterday"))
+
+
+class TestUnreadFields:
+    def test_they_are_named_in_one_line(self, log):
+        warn_of_unread_fields({**configuration(provider=cloud4wi(foo=1)), "from": "2024-01-01"})
+        told = "Fields of the configuration that are not read: `provider.foo`, `from`. "
+        assert log.text == f"{told}Correct their names, or delete them."
+        assert [record.levelname for record in log.records] == ["WARNING"]
+
+    def test_so_is_a_field_of_another_system_and_one_of_a_choice_within(self, log):
+        credentials = {"auth_type": "basic", "login": "l", "password": "p", "external_application_id": "e"}
+        warn_of_unread_fields({"provider": {"provider_type": "carecloud", "credentials": credentials, "scope": "app"}})
+        assert "are not read: `provider.credentials.external_application_id`, `provider.scope`. " in log.text
+
+    @pytest.mark.parametrize("fields", [{}, {"_limit": 1, "__injected": {}}, {"end_date": None}], ids=repr)
+    def test_nothing_is_said_of_others(self, log, fields):
+        warn_of_unread_fields(configuration(**fields))
+        assert log.text == ""
+
+    def test_a_check_says_so(self, network, log):
+        network.expect(requests.login(), responses.error(401))
+        SourceEvents().check(LOGGER, {**configuration(), "from": "x"})
+        assert log.text.count("are not read: `from`.") == 1

@@ -15,7 +15,7 @@ from source_events.components.selection import OUTSIDE, EventSelection
 from source_events.components.windows import Slice
 from source_events.providers.swipe_one.answers import EventRow
 from source_events.providers.swipe_one.twins import EventPage, Reading, identify
-from source_events.records.page import Page
+from source_events.records.page import Answer, Page
 from source_events.records.times import UnreadableTime, normalize_times
 from source_events.runtime import Runtime, StreamRun, failure
 
@@ -44,6 +44,10 @@ class EventReader:
         self._requester = requester
         self._paging = paging
         self._selection = selection
+
+    def first_answer(self, part: Slice) -> Answer | None:
+        """The newest events of the contact."""
+        return self._requester.ask(part, self._paging.begin().first, reserve=False)
 
     def read(self, part: Slice) -> Iterator[Page]:
         found = self._rows(part)

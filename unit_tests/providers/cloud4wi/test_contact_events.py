@@ -63,9 +63,16 @@ def test_an_identifier_stays_one_part_of_the_path(network, contact, path):
     assert output.status("contact_events") == "COMPLETE"
 
 
+def test_an_identifier_is_told_as_it_was_given(network, log):
+    network.expect(requests.contact("a%2Fb%20c", *DAY), responses.error(404))
+    read("contact_events", config=configuration(contact_ids=["a/b c"]))
+    assert "does not know it (any more): a/b c." in log.text
+
+
 @pytest.mark.parametrize("contact", [".", ".."])
-def test_an_identifier_of_dots_does_not_lead_elsewhere(network, contact):
+def test_an_identifier_of_dots_does_not_lead_elsewhere(network, log, contact):
     read("contact_events", config=configuration(contact_ids=[contact]))
+    assert f"A contact is skipped, because an id of dots alone cannot be asked for: {contact}" in log.text
     asked = [made.url for made in network.made if made.method == "GET"]
     network.forget()
     assert all(f"/customers/{contact}/" in url for url in asked)
@@ -78,6 +85,7 @@ def test_a_contact_that_is_gone_is_skipped_and_the_others_are_read(network, log)
     assert output.ids() == ["1"]
     assert (output.errors, output.failure) == ([], None)
     assert log.text.count("A contact is skipped") == 1
+    assert "A contact is skipped, because Cloud4Wi does not know it (any more): gone." in log.text
 
 
 def test_an_answer_at_the_limit_is_read_in_two_halves(network):

@@ -43,6 +43,22 @@ def test_a_page_that_repeats_is_an_error_and_moves_no_cursor(network):
     assert all(state.get("createdAt", DAY[0]) == DAY[0] for state in output.states)
 
 
+def test_a_day_as_end_is_read_to_the_end_of_its_last_second(network):
+    network.expect(
+        requests.feed("2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"),
+        responses.page([at("01T12:00:00"), at("01T23:59:59"), at("01T23:59:59.999"), at("02T00:00:00")]),
+    )
+    output = read("org_events", config=configuration(start_date="2024-01-01", end_date="2024-01-01"))
+    assert output.ids() == ["01T12:00:00", "01T23:59:59", "01T23:59:59.999"]
+
+
+def test_a_second_as_end_is_read_to_its_begin(network):
+    network.expect(
+        requests.feed(*DAY), responses.page([at("01T23:59:59"), at("01T23:59:59.000"), at("01T23:59:59.001")])
+    )
+    assert read("org_events").ids() == ["01T23:59:59", "01T23:59:59.000"]
+
+
 @pytest.mark.parametrize(
     ("end", "window", "slices"),
     [

@@ -1,0 +1,38 @@
+"""The catalogue: which streams a sync reads, and how."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+
+from airbyte_cdk.models import ConfiguredAirbyteCatalog, ConfiguredAirbyteCatalogSerializer
+
+from source_events.settings.documents import PRINTED_BY_DISCOVER, InvalidDocument, read_document
+
+SELECT = (
+    "it is what `discover` prints, which says what there is and not what to read; make a catalogue with an entry for "
+    'each stream to read, its description behind `stream`: {"streams": [{"stream": {"name": "org_events", ...}, '
+    '"sync_mode": "incremental", "destination_sync_mode": "append_dedup"}]}'
+)
+
+
+def read_catalog(path: str) -> ConfiguredAirbyteCatalog:
+    """
+    :raises InvalidDocument: if it cannot be read, or is no catalogue
+    """
+    return read_document("catalogue", path, ConfiguredAirbyteCatalogSerializer.load, {PRINTED_BY_DISCOVER: SELECT})
+
+
+def check_catalog(catalog: ConfiguredAirbyteCatalog, names: Collection[str]) -> None:
+    """
+    :raises InvalidDocument: if the catalogue selects no stream, one that the system does not have, or one twice
+    """
+    selected = [configured.stream.name for configured in catalog.streams]
+    twice = [name for name, number in Counter(selected).items() if number > 1]
+    if not selected:
+        raise InvalidDocument("The catalogue selects no stream.")
+    unknown = [name for name in selected if name not in names]
+    if unknown:
+        raise InvalidDocument(f"The catalogue selects `{unknown[0]}`, but the streams are: {', '.join(sorted(names))}.")
+    if twice:
+        raise InvalidDocument(f"The catalogue selects `{twice[0]}` more than once.")
