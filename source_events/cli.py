@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+from source_events.process.signals import end_on_request
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -55,20 +59,34 @@ def run() -> None:
     `spec` and help are answered without the CDK, whose import takes longer than everything else that they do. Two
     dashes before the command are left out: Meltano's wrapper writes them, and a parser takes them for the command.
     """
+    end_on_request()
     arguments = sys.argv[2:] if sys.argv[1:2] == ["--"] else sys.argv[1:]
-    if arguments != ["spec"]:
-        check_usage(arguments)
-    if arguments[0] == "spec":
-        from source_events.settings.specification import specification
+    with silent_without_a_reader():
+        if arguments != ["spec"]:
+            check_usage(arguments)
+        if arguments[0] == "spec":
+            from source_events.settings.specification import specification
 
-        print(json.dumps({"type": "SPEC", "spec": specification()}), flush=True)
-        return
+            print(json.dumps({"type": "SPEC", "spec": specification()}))
+            return
     from source_events.process.imports import prepare_imports
 
     prepare_imports()
     from source_events.process.entrypoint import launch
 
     launch(arguments)
+
+
+@contextlib.contextmanager
+def silent_without_a_reader() -> Iterator[None]:
+    """End the process where the standard output that is written here is read by nobody, as behind `| head -1`."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os._exit(1)
 
 
 def check_usage(arguments: Sequence[str]) -> None:
