@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from integration_tests.warehouse.loading import DEMO_PYTHON, Warehouse, marks
+from integration_tests.warehouse.loading import DEMO_PYTHON, Warehouse, marks, said
 from sandbox.process import PROJECT
 
 EVENTS, NEW = 120, 20
@@ -76,6 +76,13 @@ def test_the_question_to_go_on_with_can_be_asked(demo: Demo) -> None:
     totals = {provider: sum(row[provider] for row in rows) for provider in TITLES}
     # Some of CareCloud's have no time, and so no week.
     assert totals == {**dict.fromkeys(TITLES, EVENTS + NEW), "carecloud": EVENTS + NEW - undated["events"]}
+
+
+def test_nothing_looks_broken_in_what_it_says_and_logs(demo: Demo) -> None:
+    logs = (demo.folder / "pyairbyte.log").read_text(encoding="utf-8") + said(demo.folder / "logs")
+    assert "org_events" in logs
+    for ugly in ("Traceback", "Exit Code", "exit_code"):
+        assert ugly not in demo.text + logs
 
 
 def test_what_else_is_in_its_folder_stays(demo: Demo) -> None:

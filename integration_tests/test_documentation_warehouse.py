@@ -16,7 +16,7 @@ import yaml
 
 from docs import generate
 from integration_tests.documentation.pages import PROJECT, TIMEOUT, Outcome, Page, run_page
-from integration_tests.warehouse.loading import DEMO_PYTHON, SCRIPTS, marks
+from integration_tests.warehouse.loading import DEMO_PYTHON, SCRIPTS, marks, said
 from integration_tests.warehouse.postgres import Unavailable, running_postgres
 from sandbox.process import Sandbox
 from source_events import providers
@@ -78,6 +78,13 @@ def test_the_commands_for_pyairbyte_run(loaded: Loaded) -> None:
     assert loaded.outcome.status == 0, loaded.outcome.text[-5000:]
 
 
+@pytest.mark.parametrize("ugly", ["Traceback", "Exit Code", "Could not determine"])
+def test_nothing_looks_broken(loaded: Loaded, ugly: str) -> None:
+    logs = said(loaded.outcome.folder / "logs")
+    assert logs
+    assert ugly not in loaded.outcome.text + logs
+
+
 @pytest.mark.parametrize("provider", providers.names())
 def test_every_event_is_in_duckdb_once(loaded: Loaded, provider: str) -> None:
     stream = VARIABLES["streams"][provider]
@@ -92,11 +99,38 @@ def test_every_stream_has_a_table(loaded: Loaded, provider: str) -> None:
     assert names == {stream.name for stream in generate.streams_of(provider)}
 
 
-def test_every_event_is_in_postgres_once(loaded: Loaded) -> None:
-    (found,) = loaded.query(
-        "SELECT count(*) AS rows, count(DISTINCT id) AS ids FROM cloud4wi.org_events", loaded.postgres
+@pytest.mark.parametrize(
+    ("provider", "stream"),
+    [(provider, stream.name) for provider in providers.names() for stream in generate.streams_of(provider)],
+)
+def test_postgres_has_what_duckdb_has(loaded: Loaded, provider: str, stream: str) -> None:
+    count = f"SELECT count(*) AS rows FROM {provider}.{stream}"
+    (rows,) = loaded.query(count)
+    assert rows["rows"] > 0
+    assert loaded.query(count, loaded.postgres) == [rows]
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("swipe_one.contacts", "phone"),
+        ("carecloud.org_events", "data"),
+        ("carecloud.property_records", "property_value"),
+    ],
+)
+def test_fields_of_several_types_are_the_same_json_in_both(loaded: Loaded, table: str, column: str) -> None:
+    values = f"SELECT id, CAST({column} AS VARCHAR) AS value FROM {table} ORDER BY id"
+    duckdb, postgres = (
+        {row["id"]: json.loads(row["value"] or "null") for row in loaded.query(values, cache)}
+        for cache in (None, loaded.postgres)
     )
-    assert found == {"rows": loaded.expected["cloud4wi"], "ids": loaded.expected["cloud4wi"]}
+    assert duckdb == postgres
+    assert any(isinstance(value, dict) for value in duckdb.values())
+
+
+def test_a_stream_that_a_system_does_not_have_is_left_out_with_a_line(loaded: Loaded) -> None:
+    line = "examples/swipe_one/config.json: left out, because the system does not have it: org_events"
+    assert loaded.outcome.text.splitlines().count(line) == 1
 
 
 # --- SQL

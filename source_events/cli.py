@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from source_events.process.signals import end_on_request
 from source_events.process.unwritable import written
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def run() -> None:
     `spec` and help are answered without the CDK, whose import takes longer than everything else that they do. Two
     dashes before the command are left out: Meltano's wrapper writes them, and a parser takes them for the command.
     """
+    end_on_request()
     arguments = sys.argv[2:] if sys.argv[1:2] == ["--"] else sys.argv[1:]
     with written():
         if arguments != ["spec"]:

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,6 +118,17 @@ def run_page(
     page: Page, url: str, folder: Path, python: str = sys.executable, environment: Mapping[str, str] | None = None
 ) -> Outcome:
     """Run a page's commands one after the other, as a person would at the root of a checkout."""
+    return run_commands(page.commands, addresses(url), folder, python, environment)
+
+
+def run_commands(
+    commands: Sequence[str],
+    addresses: Mapping[str, str],
+    folder: Path,
+    python: str = sys.executable,
+    environment: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Run commands one after the other in a folder that has the examples, with the systems at these addresses."""
     shutil.copytree(PROJECT / "examples", folder / "examples")
     programs = folder / "bin"
     programs.mkdir()
@@ -130,14 +141,17 @@ def run_page(
         program = programs / name
         program.write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
         program.chmod(0o755)
+    configurations = folder / "configurations"
+    configurations.mkdir()
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-x", "-c", "\n".join(page.commands)],
+        ["bash", "-euo", "pipefail", "-x", "-c", "\n".join(commands)],
         cwd=folder,
         env={
             **os.environ,
             "PATH": f"{programs}:{os.environ['PATH']}",
             "STAND_IN_IMAGE": IMAGE,
-            "STAND_IN_ADDRESSES": json.dumps(addresses(url)),
+            "STAND_IN_ADDRESSES": json.dumps(addresses),
+            "STAND_IN_FOLDER": str(configurations),
             **(environment or {}),
         },
         stdout=subprocess.PIPE,

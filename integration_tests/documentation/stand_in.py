@@ -6,7 +6,8 @@ it takes one image only, and knows the folders that are mounted.
     stand_in.py docker run --rm -v FOLDER:/secrets:ro IMAGE COMMAND...
     stand_in.py source-events COMMAND...
 
-Environment: STAND_IN_IMAGE, and STAND_IN_ADDRESSES, a JSON object from provider types to addresses.
+Environment: STAND_IN_IMAGE; STAND_IN_ADDRESSES, a JSON object from provider types to addresses; STAND_IN_FOLDER, for
+the configurations with these addresses.
 """
 
 from __future__ import annotations
@@ -14,21 +15,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
-def main() -> int:
+def main() -> NoReturn:
     name, *arguments = sys.argv[1:]
     if name == "docker":
         arguments = _from_docker(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "source_events", *_with_sandbox(arguments, Path(folder))]
-        return subprocess.run(command, env={**os.environ, "PYTHONPATH": str(PROJECT)}).returncode
+    command = [sys.executable, "-m", "source_events", *_with_sandbox(arguments)]
+    # In its own place, so that a signal that is sent to the program is one to the connector.
+    os.execve(command[0], command, {**os.environ, "PYTHONPATH": str(PROJECT)})
 
 
 def _from_docker(arguments: list[str]) -> list[str]:
@@ -53,7 +54,7 @@ def _on_host(argument: str, mounts: list[list[str]]) -> str:
     return argument
 
 
-def _with_sandbox(arguments: list[str], folder: Path) -> list[str]:
+def _with_sandbox(arguments: list[str]) -> list[str]:
     """The arguments with another configuration: the same, but for the address."""
     if "--config" not in arguments:
         return arguments
@@ -61,10 +62,11 @@ def _with_sandbox(arguments: list[str], folder: Path) -> list[str]:
     config = json.loads(Path(arguments[place]).read_text(encoding="utf-8"))
     provider = config["provider"]
     provider["api_url"] = json.loads(os.environ["STAND_IN_ADDRESSES"])[provider["provider_type"]]
-    replaced = folder / "config.json"
-    replaced.write_text(json.dumps(config), encoding="utf-8")
-    return [*arguments[:place], str(replaced), *arguments[place + 1 :]]
+    file, replaced = tempfile.mkstemp(suffix=".json", dir=os.environ["STAND_IN_FOLDER"])
+    with os.fdopen(file, "w", encoding="utf-8") as output:
+        json.dump(config, output)
+    return [*arguments[:place], replaced, *arguments[place + 1 :]]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -80,6 +80,11 @@ class Warehouse:
         return json.loads(done.stdout.splitlines()[-1])
 
 
+def said(logs: Path) -> str:
+    """What PyAirbyte has written to files in a folder, the connector's own log lines too."""
+    return "".join(path.read_text(encoding="utf-8") for path in sorted(logs.rglob("*")) if path.is_file())
+
+
 @contextmanager
 def running(kind: str, folder: Path) -> Iterator[Warehouse]:
     """An empty warehouse of one of the `KINDS`; the test is skipped where there is none."""

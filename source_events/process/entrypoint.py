@@ -27,7 +27,8 @@ from airbyte_cdk.utils.airbyte_secrets_utils import get_secrets, update_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events.components.partition import page_of
-from source_events.process.output import LineWriter, end_on_request
+from source_events.process.output import LineWriter
+from source_events.process.signals import end_on_request
 from source_events.process.unwritable import written
 from source_events.report import ReadFailed
 from source_events.settings.configuration import validate
@@ -121,7 +122,7 @@ def launch(arguments: list[str]) -> None:
                 handler.setStream(writer)
             handler.addFilter(PeopleFilter())
             handler.addFilter(DiscreetFilter())
-    end_on_request(writer)
+    end_on_request(writer.stop)
     entrypoint = PageEntrypoint(SourceEvents(), writer)
     try:
         for line in entrypoint.run(entrypoint.parse_args(arguments)):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import time
-from collections.abc import Iterable
-from threading import Lock, get_ident
-from types import FrameType
-from typing import IO
+from collections.abc import Callable, Iterable
+from threading import RLock
+from typing import IO, NoReturn
 
+from source_events.process.signals import LONGEST_STOP
 from source_events.process.unwritable import end_unwritten
 from source_events.records.lines import splice
 from source_events.records.page import Page
@@ -25,9 +23,9 @@ class LineWriter:
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
-        self._lock = Lock()
-        self._writer: int | None = None
-        self._stop_status: int | None = None
+        self._lock = RLock()
+        self._within_line = False
+        self._end: Callable[[], NoReturn] | None = None
 
     def write(self, text: str) -> None:
         """One or more complete lines, as a logging handler gives them."""
@@ -50,24 +48,26 @@ class LineWriter:
     def flush(self) -> None:
         """Nothing: nothing is buffered."""
 
-    def stop(self, status: int) -> None:
-        """End the process with this status; called from a signal handler, which may interrupt a write."""
-        self._stop_status = status
-        if self._writer != get_ident():
-            self._lock.acquire(timeout=LONGEST_STOP)
-            os._exit(status)
+    def stop(self, end: Callable[[], NoReturn]) -> None:
+        """End the process with `end`; called from a signal handler, which may interrupt a write of its own thread."""
+        if self._lock.acquire(timeout=LONGEST_STOP) and self._within_line:
+            self._end = end
+            self._lock.release()
+        else:
+            end()
 
     def _write(self, parts: Iterable[bytes | bytearray]) -> None:
         with self._lock:
-            self._writer = get_ident()
+            self._within_line = True
             try:
                 for part in parts:
                     self._write_all(memoryview(part))
             except OSError as error:
                 end_unwritten(error)
-            self._writer = None
-            if self._stop_status is not None:
-                os._exit(self._stop_status)
+            finally:
+                self._within_line = False
+            if self._end is not None:
+                self._end()
 
     def _write_all(self, part: memoryview) -> None:
         while part:
@@ -80,21 +80,3 @@ class LineWriter:
 
 ROWS = 1000
 """Records of one write: a whole page in one piece would be in memory twice."""
-
-LONGEST_STOP = 0.8
-"""Seconds after which the process ends in the middle of a line, because nobody reads it."""
-
-
-def end_on_request(writer: LineWriter) -> None:
-    """End at once on SIGTERM, also as the first process of a container, which has no default for it, and on SIGINT.
-
-    The default for the latter would wait for the requests that are under way.
-    """
-
-    def end(signal_number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + signal_number))
-        signal.setitimer(signal.ITIMER_REAL, LONGEST_STOP)
-        writer.stop(128 + signal_number)
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
