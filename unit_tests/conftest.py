@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import functools
 import logging
+import time
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 import pytest
 from airbyte_cdk.sources.declarative import concurrent_declarative_source
-from airbyte_cdk.sources.streams.http import rate_limiting
 from airbyte_cdk.utils import airbyte_secrets_utils
 from hypothesis import settings
 
+from source_events import runtime
+from source_events.transport.network import Network
+from source_events.transport.rate import Rate
 from unit_tests.exchange import Transport, intercepted
 
 # The CDK reads the schema of its manifests anew for each source, which takes longer than all the rest of a test.
@@ -32,8 +34,30 @@ def network() -> Iterator[Transport]:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that were waited before requests were repeated; nobody really waits for them."""
     seconds: list[float] = []
-    monkeypatch.setattr(rate_limiting, "time", SimpleNamespace(sleep=seconds.append))
+    wait = Network.wait
+
+    def noting(network: Network, duration: float) -> None:
+        if duration:
+            seconds.append(duration)
+        wait(network, 0)
+
+    monkeypatch.setattr(Network, "wait", noting)
     return seconds
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a 429 all requests of a command slow down; in tests the time that they wait for has passed at once."""
+    monkeypatch.setattr(runtime, "Rate", lambda requests_per_minute, **_: RateOfTests(requests_per_minute))
+
+
+class RateOfTests(Rate):
+    def __init__(self, requests_per_minute: int | None) -> None:
+        self.passed = 0.0
+        super().__init__(requests_per_minute, clock=lambda: time.monotonic() + self.passed, wait=self._pass)
+
+    def _pass(self, seconds: float) -> None:
+        self.passed += seconds
 
 
 @pytest.fixture(autouse=True)

@@ -30,7 +30,7 @@ class LoginAuthenticator(Authenticator):
     `login` is the request, whose answer has the token.
     """
 
-    def __init__(self, config: Config, runtime: Runtime, login: Requester, refused_with: int) -> None:
+    def __init__(self, config: Config, runtime: Runtime, login: Login, refused_with: int) -> None:
         self.refused_with = refused_with
         self.renewals = 1 if runtime.check else MOST_RENEWALS
         self._login = login

@@ -14,7 +14,7 @@ import msgspec
 import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.types import Config
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from source_events.components.authentication import Authenticator
 from source_events.components.decoder import AnswerRefused, Decoder
@@ -30,7 +30,7 @@ from source_events.components.errors import (
     undocumented,
 )
 from source_events.components.paging import PageParameters
-from source_events.components.templates import Template
+from source_events.components.templates import NAMES, Bounds, Template
 from source_events.components.windows import Slice, Windows
 from source_events.records.page import Answer
 from source_events.runtime import Runtime, StreamRun
@@ -39,6 +39,8 @@ from source_events.transport.network import Reply
 
 logger = logging.getLogger("airbyte")
 
+SHORTEST_WAIT = 1.0
+"""Seconds. Servers that ask to wait for none, or until a moment that has passed, would get all attempts at once."""
 LONGEST_WAIT = 300.0
 """Seconds that one request may take with all its attempts and waits: a platform takes a longer silence for a dead
 connector."""
@@ -49,8 +51,9 @@ class Requester:
     """An endpoint: how it is asked, and what its refusals mean.
 
     `url`, `parameters`, `headers` and `body` are templates. They may speak of `config`, of the slice's `window` and, as
-    `{{ contact }}` and in no other form, of its contact. Requests that differ only in the contact or in the page are
-    made from one prepared request: to evaluate and prepare each of them costs several times what it takes to send it.
+    `{{ contact }}` and in no other form, of its contact; headers may not, because not every text can stand in them.
+    Requests that differ only in the contact or in the page are made from one prepared request: to evaluate and prepare
+    each of them costs several times what it takes to send it.
 
     `page_size` is the parameter that says how many rows a page may have, and how many are asked for; a check asks for
     one. `scroll` is the parameter that continues a scroll, where the server keeps the place and not the client: an
@@ -87,7 +90,7 @@ class Requester:
         self._body = Template(body, config)
         self._url = Template(url, config)
         self._parameters = Template(dict(parameters or {}), config)
-        self._headers = Template(dict(headers or {}), config)
+        self._headers = Template(dict(headers or {}), config, NAMES - {"contact"})
         self._page_size = dict.fromkeys(page_size or (), self.limit)
         self._scroll = scroll
         self._windows = windows or Windows(config)
@@ -97,7 +100,7 @@ class Requester:
         self._attempts = Retrying(
             retry=retry_if_exception_type(Passing),
             wait=_wait,
-            stop=stop_after_attempt(runtime.max_attempts) | stop_before_delay(LONGEST_WAIT),
+            stop=self._is_over,
             sleep=self._sleep,
             before_sleep=self._tell,
             retry_error_callback=self._give_up,
@@ -208,7 +211,7 @@ class Requester:
         return prepared.request_for(part.contact, page), prepared.settings
 
     def _prepare(self, part: Slice) -> Prepared:
-        names = {"window": self._windows.of(part), "contact": "" if part.contact is None else MARK}
+        names = {"window": Bounds(self._windows.of(part)), "contact": "" if part.contact is None else MARK}
         url = str(self._url.render(**names))
         request = self._runtime.network.prepare(
             self._method,
@@ -218,6 +221,15 @@ class Requester:
             self._body.render(**names),
         )
         return Prepared(request, self._runtime.network.settings(url))
+
+    def _is_over(self, state: RetryCallState) -> bool:
+        """Whether it was the last attempt, or the next would be too late.
+
+        The first wait may last as long as a request may take in all.
+        """
+        passed = state.seconds_since_start if state.attempt_number > 1 else None
+        too_late = (passed or 0.0) + state.upcoming_sleep > LONGEST_WAIT
+        return too_late or state.attempt_number >= self._runtime.max_attempts
 
     def _sleep(self, seconds: float) -> None:
         self._runtime.wait(seconds)
@@ -266,7 +278,9 @@ def _escaped(contact: str) -> bytes:
 def _wait(state: RetryCallState) -> float:
     """Doubles from one second, with a fifth of jitter; `Retry-After` takes its place where the API sends it."""
     asked = _error(state).retry_after
-    return asked if asked is not None else min(2.0 ** (state.attempt_number - 1), 64.0) * random.uniform(0.8, 1.2)
+    if asked is not None:
+        return max(asked, SHORTEST_WAIT)
+    return min(2.0 ** (state.attempt_number - 1), 64.0) * random.uniform(0.8, 1.2)
 
 
 def _error(state: RetryCallState) -> Passing:

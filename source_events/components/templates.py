@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from airbyte_cdk.models import FailureType
@@ -34,14 +34,14 @@ class Template:
     A text that evaluates to a list is one; every other stays the text that it is, also where it looks like a number.
     Fields whose text is empty are left out of an object.
 
-    :raises InvalidManifest: if it speaks of what a request cannot know
+    :raises InvalidManifest: if it speaks of what a request cannot know; `names` are those that it does
     """
 
-    def __init__(self, value: Any, config: Config) -> None:
+    def __init__(self, value: Any, config: Config, names: Collection[str] = NAMES) -> None:
         self._value = value
         self._config = config
         for text in _texts(value):
-            _check(text)
+            _check(text, names)
 
     def render(self, **names: Any) -> Any:
         return self._rendered(self._value, names)
@@ -57,6 +57,13 @@ class Template:
         return value
 
 
+class Bounds(dict[str, str]):
+    """A window's bounds. One that it does not have would be empty, and the request without a filter."""
+
+    def __missing__(self, name: str) -> str:
+        raise InvalidManifest(f"The manifest speaks of `window.{name}`; this window has {', '.join(self)}.")
+
+
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
@@ -68,9 +75,9 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(entry)
 
 
-def _check(text: str) -> None:
+def _check(text: str, names: Collection[str]) -> None:
     """Requests for one contact after the other are made from one, so what depends on the contact must be seen in it."""
-    unknown = sorted(_names(text) - NAMES - macros.keys())
+    unknown = sorted(_names(text) - set(names) - macros.keys())
     if unknown:
         raise InvalidManifest(
             f"The manifest's {text!r} speaks of `{unknown[0]}`, which a request does not know. It knows `config`, "

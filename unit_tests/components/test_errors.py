@@ -1,22 +1,19 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
 
 import pytest
-import requests as http
-from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from freezegun import freeze_time
-from source_events.transport.connection import Connection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ProtocolError, ProxyError, ReadTimeoutError, SSLError
 
-from source_events.components import errors
-from source_events.components.errors import PatientBackoff
+from source_events.components import requester
+from source_events.transport.network import Network
 from unit_tests.exchange import Response
 from unit_tests.providers.cloud4wi import requests, responses
 from unit_tests.providers.cloud4wi.requests import ORGANIZATION
@@ -80,8 +77,8 @@ class TestStatuses:
 
     @pytest.mark.parametrize("asked", ["feed", "contact"])
     def test_a_403_is_a_missing_permission_only_when_a_new_token_does_not_help(self, network, asked):
-        network.expect(LOGIN, responses.token("old"), responses.token("new"))
-        network.expect(REQUESTS[asked], responses.error(403), responses.error(403))
+        network.expect(LOGIN, responses.token("old"), responses.token("new"), responses.token("newest"))
+        network.expect(REQUESTS[asked], *[responses.error(403)] * 3)
         error = read_one(asked).error()
         assert error["failure_type"] == "config_error"
         assert "role Organization Manager, the scopes organization_read and events_read" in error["message"]
@@ -172,7 +169,7 @@ class TestScroll:
 class TestRetries:
     @pytest.fixture(autouse=True)
     def no_jitter(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(errors.random, "uniform", lambda low, high: 1.0)
+        monkeypatch.setattr(requester.random, "uniform", lambda low, high: 1.0)
 
     TROUBLES = (
         pytest.param(responses.error(429), "429 Too Many Requests", id="429"),
@@ -211,7 +208,7 @@ class TestRetries:
         network.expect(LOGIN, responses.token())
         network.expect(FEED, trouble, trouble, responses.page([responses.event("a")]))
         assert read("org_events").ids() == ["a"]
-        assert waits == [1.01, 2.0]
+        assert waits == [1.0, 2.0]
 
     @pytest.mark.parametrize(("trouble", "words"), TROUBLES)
     def test_after_eight_attempts_the_error_says_what_was_wrong_and_no_secrets(self, network, waits, trouble, words):
@@ -224,7 +221,7 @@ class TestRetries:
         assert "attempt 8 of 8" in error["message"]
         for secret in ("the-token", "scrollId", "/v1/", "dateStart", "/secret", ORGANIZATION):
             assert secret not in error["message"] + error["internal_message"]
-        assert waits == [1.01, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]
+        assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]
         assert str(output.failure) == error["message"]
 
     @pytest.mark.parametrize("asked", ["login", "feed", "contact"])
@@ -249,11 +246,11 @@ class TestRetries:
                 raise ReadTimeoutError(POOL, "/secret", "read")
 
             network.expect(LOGIN, responses.token())
-            network.expect(FEED, *[late] * 6)
+            network.expect(FEED, *[late] * 5)
             error = read("org_events").error()
         assert error["failure_type"] == "transient_error"
-        assert "it did not answer in time (attempt 6 of 8)" in error["message"]
-        assert "Retries exhausted" not in log.text
+        assert "it did not answer in time (attempt 5 of 8)" in error["message"]
+        assert "RetryError" not in log.text
 
     def test_a_login_has_eight_attempts_too(self, network, waits):
         network.expect(LOGIN, *[Response(b"", 503)] * 8)
@@ -276,40 +273,58 @@ class TestRetries:
         output = read("org_events", config=configuration(window_size="PT1H"))
         assert len(output.errors) == 1
 
+    @pytest.mark.parametrize("streams", [("org_events", "contact_events"), ("contact_events", "org_events")])
+    def test_nor_do_other_streams_try_a_login_that_has_failed_for_good(self, network, streams):
+        network.expect(LOGIN, *[Response(b"", 503)] * 8)
+        output = read(*streams, config=configuration(window_size="PT1H"))
+        messages = {error["message"].partition(": ")[0]: error["message"].partition(": ")[2] for error in output.errors}
+        assert messages.keys() == {"org_events", "contact_events"}
+        assert len(set(messages.values())) == 1
+
+    def test_another_stream_tries_by_itself_what_one_endpoint_refuses(self, network):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.error(404))
+        network.expect(CONTACT, responses.page([responses.event("a", contact="c")]))
+        output = read("org_events", "contact_events", config=configuration(contact_ids=["c"]))
+        assert output.ids() == ["a"]
+        assert (output.status("org_events"), output.status("contact_events")) == ("INCOMPLETE", "COMPLETE")
+        assert output.error()["message"].startswith("org_events: Cloud4Wi does not know the organisation.")
+
 
 class TestRetryAfter:
     @pytest.fixture(autouse=True)
     def no_jitter(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(errors.random, "uniform", lambda low, high: 1.0)
+        monkeypatch.setattr(requester.random, "uniform", lambda low, high: 1.0)
 
-    @staticmethod
-    def wait(status: int = 429, attempt: int = 1, **headers: str) -> float:
-        """Seconds that the request waits in all; the CDK adds one."""
-        response = http.Response()
-        response.status_code = status
-        response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
-        config = {"max_attempts": 8, "connection": Connection(1, None)}
-        wait = PatientBackoff(config, {}).backoff_time(response, attempt)
-        assert wait is not None
-        assert wait > 0, "the CDK takes 0 for nothing"
-        return wait + 1
+    @pytest.fixture
+    def wait(self, network, waits) -> Callable[..., float]:
+        """Seconds between a request's attempt that is answered with these headers, and the next."""
 
-    @pytest.mark.parametrize(
-        ("value", "seconds"), [("0", 1.01), ("1", 1.01), ("7", 7.0), (" 30 ", 30.0), ("300", 300.0)]
-    )
+        def wait(status: int = 429, attempt: int = 1, **headers: str) -> float:
+            troubles = [responses.error(503)] * (attempt - 1)
+            answer = responses.error(status, **{name.replace("_", "-"): value for name, value in headers.items()})
+            network.expect(LOGIN, *troubles, answer, responses.token())
+            network.expect(FEED, responses.empty())
+            assert read("org_events").status("org_events") == "COMPLETE"
+            assert len(waits) == attempt
+            return waits[-1]
+
+        return wait
+
+    @pytest.mark.parametrize(("value", "seconds"), [("0", 1.0), ("1", 1.0), ("7", 7.0), (" 30 ", 30.0), ("300", 300.0)])
     @pytest.mark.parametrize("status", [429, 503])
-    def test_seconds_are_waited(self, status, value, seconds):
-        assert self.wait(status, Retry_After=value) == pytest.approx(seconds)
+    def test_seconds_are_waited(self, wait, status, value, seconds):
+        assert wait(status, Retry_After=value) == seconds
 
-    @freeze_time("2024-01-01T00:00:00Z")
-    @pytest.mark.parametrize(("ahead", "seconds"), [(40, 40.0), (0, 1.01), (-3600, 1.01)])
-    def test_a_date_is_waited_for(self, ahead, seconds):
-        moment = datetime(2024, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=ahead)
-        assert self.wait(Retry_After=format_datetime(moment, usegmt=True)) == pytest.approx(seconds)
+    @freeze_time("2024-01-03T00:00:00Z")
+    @pytest.mark.parametrize(("ahead", "seconds"), [(40, 40.0), (0, 1.0), (-3600, 1.0)])
+    def test_a_date_is_waited_for(self, wait, ahead, seconds):
+        moment = datetime(2024, 1, 3, tzinfo=timezone.utc) + timedelta(seconds=ahead)
+        assert wait(Retry_After=format_datetime(moment, usegmt=True)) == seconds
 
-    @freeze_time("2024-01-01T00:00:00Z")
-    def test_a_date_without_a_zone_is_utc(self):
-        assert self.wait(Retry_After="Mon, 01 Jan 2024 00:00:20 -0000") == pytest.approx(20)
+    @freeze_time("2024-01-03T00:00:00Z")
+    def test_a_date_without_a_zone_is_utc(self, wait):
+        assert wait(Retry_After="Wed, 03 Jan 2024 00:00:20 -0000") == 20
 
     @pytest.mark.parametrize(
         "value",
@@ -325,8 +340,8 @@ class TestRetryAfter:
             pytest.param("\xb2"),
         ],
     )
-    def test_what_is_neither_leaves_the_wait_as_it_is_without(self, value):
-        assert self.wait(Retry_After=value, attempt=3) == pytest.approx(4.0)
+    def test_what_is_neither_leaves_the_wait_as_it_is_without(self, wait, value):
+        assert wait(Retry_After=value, attempt=3) == 4.0
 
     @pytest.mark.parametrize("value", ["301", "86400", "9" * 400, "Fri, 31 Dec 2999 23:59:59 GMT"])
     def test_a_wait_beyond_five_minutes_is_an_error_at_once(self, network, waits, value):
@@ -336,25 +351,19 @@ class TestRetryAfter:
         assert "asks to wait" in error["message"]
         assert waits == []
 
-    def test_all_waits_of_a_request_together_take_at_most_five_minutes(self, monkeypatch):
-        now = [0.0]
-        monkeypatch.setattr(errors.time, "monotonic", lambda: now[0])
-        response = http.Response()
-        response.status_code = 429
-        response.headers["Retry-After"] = "140"
-        response.request = http.Request("GET", "https://host").prepare()
-        backoff = PatientBackoff({"max_attempts": 8, "connection": Connection(1, None)}, {})
-        for attempt in (1, 2):
-            now[0] += 1 + (backoff.backoff_time(response, attempt) or 0)
-        with pytest.raises(AirbyteTracedException) as caught:
-            backoff.backoff_time(response, 3)
-        assert caught.value.failure_type is FailureType.transient_error
+    def test_all_waits_of_a_request_together_take_at_most_five_minutes(self, network, monkeypatch):
+        network.expect(LOGIN, *[responses.error(429, **{"Retry-After": "140"})] * 3)
+        with freeze_time("2024-01-03T00:00:00Z") as clock:
+            monkeypatch.setattr(Network, "wait", lambda network, seconds: clock.tick(seconds))
+            error = read("org_events").error()
+        assert error["failure_type"] == "transient_error"
+        assert "429 Too Many Requests and asks to wait 140 seconds (attempt 3 of 8)" in error["message"]
 
-    def test_it_is_jittered_by_a_fifth_without_retry_after(self, monkeypatch):
+    def test_it_is_jittered_by_a_fifth_without_retry_after(self, wait, monkeypatch):
         asked: list[Any] = []
-        monkeypatch.setattr(errors.random, "uniform", lambda low, high: asked.append((low, high)) or high)
-        assert self.wait(attempt=4) == pytest.approx(8 * 1.2)
-        assert asked == [(0.8, 1.2)]
+        monkeypatch.setattr(requester.random, "uniform", lambda low, high: asked.append((low, high)) or high)
+        assert wait(attempt=4) == 8 * 1.2
+        assert asked == [(0.8, 1.2)] * 4
 
-    def test_the_wait_stops_growing_at_about_a_minute(self):
-        assert self.wait(attempt=7) == pytest.approx(64.0)
+    def test_the_wait_stops_growing_at_about_a_minute(self, wait):
+        assert wait(attempt=7) == 64.0
