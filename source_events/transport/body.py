@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 import requests
@@ -64,16 +64,21 @@ class BodyWatch:
         self._closed = threading.Event()
 
     def close(self) -> None:
-        """End the thread; bodies are not broken off any more."""
-        self._closed.set()
+        """Break off all bodies that are being read, and all that would be, and end the thread."""
+        with self._lock:
+            self._closed.set()
+            bodies = list(self._deadlines)
+        _break_off(bodies)
 
     @contextmanager
     def over(self, body: urllib3.BaseHTTPResponse) -> Iterator[None]:
         """
-        :raises TimeoutError: if the body was broken off
+        :raises TimeoutError: if the body was broken off, or is not read any more
         """
         deadline = time.monotonic() + self._longest
         with self._lock:
+            if self._closed.is_set():
+                raise TimeoutError("no body is read any more")
             self._deadlines[body] = deadline
             if not self._watches:
                 self._watches = True
@@ -84,7 +89,7 @@ class BodyWatch:
             with self._lock:
                 del self._deadlines[body]
             # However its end was met: a body without a length seems to be complete when it is broken off.
-            if time.monotonic() > deadline:
+            if self._closed.is_set() or time.monotonic() > deadline:
                 raise TimeoutError(f"no end of the body within {self._longest:.0f} seconds")
 
     def _watch(self) -> None:
@@ -92,13 +97,17 @@ class BodyWatch:
             now = time.monotonic()
             with self._lock:
                 overdue = [body for body, deadline in self._deadlines.items() if now > deadline]
-            for body in overdue:
-                # It may have come to its end by now.
-                with suppress(ValueError, RuntimeError, OSError):
-                    body.shutdown()
+            _break_off(overdue)
 
     def _sleep_while_needed(self) -> bool:
         closed = self._closed.wait(self._longest / 60)
         with self._lock:
             self._watches = bool(self._deadlines) and not closed
             return self._watches
+
+
+def _break_off(bodies: Iterable[urllib3.BaseHTTPResponse]) -> None:
+    for body in bodies:
+        # It may have come to its end by now.
+        with suppress(ValueError, RuntimeError, OSError):
+            body.shutdown()

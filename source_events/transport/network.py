@@ -100,7 +100,7 @@ class Network:
             began = time.monotonic()
             try:
                 reply = self._fetched(request, settings, reserve)
-            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
+            except Exception:
                 # Closing ends the requests that are under way: what they fail with is no failure of the API's.
                 self._raise_closed()
                 raise
@@ -132,8 +132,10 @@ class Network:
         timeout = (CONNECT_TIMEOUT, READ_TIMEOUT)
         # The body is not read with it: first there must be memory.
         response = self._session.send(request, **{**settings, "stream": True}, timeout=timeout)
-        memory = self._memory.reserve(_size(response) or self._memory.expected) if reserve else None
+        memory = None
         try:
+            if reserve:
+                memory = self._memory.reserve(_size(response) or self._memory.expected)
             body = read_body(response, self._watch)
         except BaseException:
             if memory is not None:
@@ -178,6 +180,8 @@ class SharedAdapter(HTTPAdapter):
         self._rate = rate
         self._pools: dict[Any, urllib3.connectionpool.ConnectionPool] = {}
         self._connections: WeakSet[urllib3.connection.HTTPConnection] = WeakSet()
+        self._aborted = False
+        self._lock = threading.Lock()
         super().__init__(pool_maxsize=num_workers)
 
     def get_connection_with_tls_context(
@@ -204,19 +208,29 @@ class SharedAdapter(HTTPAdapter):
 
     def abort(self) -> None:
         """End the requests that are under way: a thread that waits for an answer does not wait for its time-out."""
-        for connection in tuple(self._connections):
+        with self._lock:
+            self._aborted = True
+            connections = tuple(self._connections)
+        for connection in connections:
             with suppress(OSError, AttributeError):
                 connection.sock.shutdown(socket.SHUT_RDWR)
 
     def _keep_track(self, pool: Any) -> None:
-        make, connections = pool.ConnectionCls, self._connections
+        adapter = self
 
-        def tracked(*args: Any, **kwargs: Any) -> Any:
-            connection = make(*args, **kwargs)
-            connections.add(connection)
-            return connection
+        class Tracked(pool.ConnectionCls):  # type: ignore[misc]
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                super().__init__(*args, **kwargs)
+                with adapter._lock:
+                    adapter._connections.add(self)
 
-        pool.ConnectionCls = tracked
+            def connect(self) -> None:
+                super().connect()
+                # One that was being made meanwhile had nothing to shut down.
+                if adapter._aborted:
+                    raise Closed
+
+        pool.ConnectionCls = Tracked
 
 
 class Session(requests.Session):

@@ -75,3 +75,11 @@ def test_the_watch_ends_with_the_last_body_and_begins_with_the_next() -> None:
 
 def test_a_request_has_five_minutes_for_its_body() -> None:
     assert BodyWatch()._longest == 300
+
+
+@LENGTHS
+def test_no_body_is_read_any_more_after_all_have_been_broken_off(headers: dict[str, str]) -> None:
+    watch = BodyWatch()
+    watch.close()
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        read_body(response(io.BytesIO(b"0" * 20), headers), watch)
