@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import Any, get_args, get_type_hints
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from airbyte_cdk.sources.types import Config
 
@@ -43,9 +44,10 @@ class Factory:
         unknown = sorted(given.keys() - arguments.keys())
         if unknown:
             raise InvalidManifest(
-                f"{component.__name__} has no field `{unknown[0]}`; it has {', '.join(arguments.keys() - SHARED)}."
+                f"{component.__name__} has no field `{unknown[0]}`; "
+                f"it has {', '.join(name for name in arguments if name not in SHARED) or 'none'}."
             )
-        made = {name: factory._argument(value, types.get(name)) for name, value in given.items()}
+        made = {name: factory._argument(component, name, value, types.get(name)) for name, value in given.items()}
         shared = {name: getattr(factory, name) for name in SHARED if name in arguments and name not in made}
         try:
             inspect.signature(component).bind(**shared, **made)
@@ -53,13 +55,17 @@ class Factory:
             raise InvalidManifest(f"{component.__name__}: {error}.") from None
         return component(**shared, **made)
 
-    def _argument(self, value: Any, expected: Any) -> Any:
-        if isinstance(value, Mapping):
-            component = _component_in(expected)
-            if "class_name" in value or component is not None:
-                return self.make(value, component)
-            return {name: self._argument(entry, None) for name, entry in value.items()}
-        return value
+    def _argument(self, owner: Any, field: str, value: Any, expected: Any) -> Any:
+        component = _component_in(expected)
+        if not isinstance(value, Mapping):
+            if component is not None and value is not None:
+                raise InvalidManifest(f"{owner.__name__}: `{field}` must be an object with the fields of a component.")
+            return value
+        if "class_name" not in value and component is not None and _is_abstract(component):
+            raise InvalidManifest(f"{owner.__name__}: `{field}` needs a `class_name`.")
+        if "class_name" in value or component is not None:
+            return self.make(value, component)
+        return {name: self._argument(owner, name, entry, None) for name, entry in value.items()}
 
 
 SHARED = frozenset(("config", "runtime", "stream", "known"))
@@ -67,6 +73,8 @@ SHARED = frozenset(("config", "runtime", "stream", "known"))
 
 def _class_of(definition: Mapping[str, Any], default: type | None) -> Any:
     if "class_name" not in definition:
+        if default is None:
+            raise InvalidManifest(f"A component with the fields {', '.join(definition)} has no `class_name`.")
         return default
     module, _, name = str(definition["class_name"]).rpartition(".")
     try:
@@ -77,12 +85,11 @@ def _class_of(definition: Mapping[str, Any], default: type | None) -> Any:
 
 def _component_in(expected: Any) -> type | None:
     """The class of components that an argument takes, if it takes one."""
-    candidates = [expected, *get_args(expected)]
+    candidates = get_args(expected) if get_origin(expected) in (Union, UnionType) else (expected,)
     return next(
-        (
-            each
-            for each in candidates
-            if isinstance(each, type) and each.__module__.startswith("source_events.") and not inspect.isabstract(each)
-        ),
-        None,
+        (each for each in candidates if isinstance(each, type) and each.__module__.startswith("source_events.")), None
     )
+
+
+def _is_abstract(component: type) -> bool:
+    return inspect.isabstract(component) or getattr(component, "_is_protocol", False)
