@@ -1,7 +1,7 @@
 """The registry: every folder here with a `manifest.yaml` is a provider, and nothing outside a folder knows its name.
 
-A provider's folder holds `spec.yaml` (its branch of the connection form), `manifest.yaml` (its streams),
-`components.py` (what a manifest cannot say) and `schemas/`.
+A provider's folder holds `spec.yaml` (its branch of the connection form), `manifest.yaml` (its streams), `schemas/`,
+and modules for what a manifest cannot say.
 """
 
 from __future__ import annotations

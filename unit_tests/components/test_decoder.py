@@ -5,15 +5,25 @@ from typing import Any
 
 import msgspec
 import pytest
-import requests
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from msgspec import Raw
 
-from source_events.components.decoder import PIECE, AnswerDecoder, readable, without_lone_surrogates
-from source_events.records.page import Answer, Draft, Envelope, Row, finish, splice
-from source_events.transport.connection import Memory, PageResponse
+from source_events.components.decoder import (
+    AnswerRefused,
+    Decoder,
+    TokenDecoder,
+    raise_refusal_of,
+    rows_of,
+    token_of,
+    total_of,
+    words_of,
+)
+from source_events.records.lines import splice
+from source_events.records.page import Answer
+from source_events.records.rows import Identity, Row
 
 
-class ListDecoder(AnswerDecoder):
+class ListDecoder(Decoder):
     """A provider whose answer is the list of rows."""
 
     bodies: list[bytes]
@@ -22,15 +32,8 @@ class ListDecoder(AnswerDecoder):
         self.bodies = [*getattr(self, "bodies", []), body]
         return Answer(msgspec.json.decode(body, type=list[Raw]))
 
-    def row(self, raw: Raw) -> Row:
-        return Row(raw, Envelope("e", "lists", None, "2024-01-01T00:00:00Z"))
-
-
-def response(body: bytes, kind: type[requests.Response] = PageResponse) -> Any:
-    made = kind()
-    made.status_code = 200
-    made._content = body
-    return made
+    def row(self, raw: Raw) -> Row[Any]:
+        return Row(raw, Identity("lists", "o"))
 
 
 @pytest.fixture
@@ -38,67 +41,138 @@ def decoder() -> ListDecoder:
     return ListDecoder({})
 
 
-def test_an_answer_is_decoded_once_however_often_it_is_asked_for(decoder):
-    answered = response(b'[{"a":1}]')
-    assert decoder.answer(answered) is decoder.answer(answered) is next(decoder.decode(answered))["answer"]
-    assert decoder.bodies == [b'[{"a":1}]']
+class TestDecoding:
+    def test_an_answer_is_decoded_once(self, decoder):
+        assert decoder.decode(b'[{"a":1}]').rows == [Raw(b'{"a":1}')]
+        assert decoder.bodies == [b'[{"a":1}]']
+
+    def test_a_body_that_is_no_json_is_tried_once(self, decoder):
+        with pytest.raises(msgspec.DecodeError):
+            decoder.decode(b"<html>")
+        assert decoder.bodies == [b"<html>"]
+
+    @pytest.mark.parametrize("break_", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+    def test_a_body_on_many_lines_gives_a_line_for_each_record(self, decoder, break_):
+        rows = [{"text": "two\nlines\r"}, {"nested": {"list": [1, 2]}}]
+        answer = decoder.decode(json.dumps(rows, indent=2).replace("\n", break_).encode())
+        lines = splice([decoder.row(raw) for raw in answer.rows]).splitlines()
+        assert [json.loads(line) for line in lines] == [
+            {**row, "provider": "lists", "organizationId": "o"} for row in rows
+        ]
+
+    def test_line_breaks_do_not_change_what_strings_say(self, decoder):
+        [row] = decoder.decode(b'[\n{"text":\n"a\\nb\\r c"}]').rows
+        assert json.loads(bytes(row)) == {"text": "a\nb\r c"}
+
+    def test_half_a_surrogate_pair_is_replaced_where_it_makes_the_body_unreadable(self):
+        class Texts(ListDecoder):
+            def decode_body(self, body: bytes) -> Answer:
+                msgspec.json.decode(body, type=list[str])
+                return super().decode_body(body)
+
+        assert Texts({}).decode(rb'["\ud83d"]').rows == [Raw(rb'"\ufffd"')]
+
+    def test_what_is_no_utf8_is_replaced(self, decoder):
+        assert decoder.decode(b'["a\xe2\x82"]').rows == [Raw('"a\ufffd"'.encode())]
+
+    def test_a_byte_order_mark_is_left_out(self, decoder):
+        assert decoder.decode(b"\xef\xbb\xbf[1]").rows == [Raw(b"1")]
+
+    def test_an_answer_that_is_nested_too_deeply_says_so(self, decoder):
+        with pytest.raises(AirbyteTracedException, match="nested too deeply") as caught:
+            decoder.decode(b"[" * 5000 + b"]" * 5000)
+        assert caught.value.failure_type is not None
+        assert caught.value.failure_type.value == "system_error"
+
+    def test_it_knows_the_configuration_and_the_fields_of_the_schema(self):
+        made = ListDecoder({"a": 1}, ("id",))
+        assert (made.config, made.known) == ({"a": 1}, ("id",))
 
 
-def test_the_answer_takes_the_body_and_its_memory_from_the_response(decoder):
-    answered = response(b"[]")
-    reservation = answered.reservation = Memory(100).reserve(10)
-    assert decoder.answer(answered).reservation is reservation
-    assert (answered.content, answered.reservation) == (b"", None)
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("status", "message", "error", "words"),
+        [
+            ("KO", "suspended", None, "suspended"),
+            ("ko", None, None, "status ko"),
+            ("fail", "", None, "status fail"),
+            ("Error", 5, None, "5"),
+            (None, None, "no rights", "no rights"),
+            ("OK", None, {"detail": "why"}, "why"),
+            ("OK", None, {"message": "why"}, "why"),
+            ("OK", None, {"title": "why"}, "why"),
+            ("OK", None, {"code": 5}, "it gives no reason"),
+        ],
+    )
+    def test_a_status_or_an_error_is_one(self, status, message, error, words):
+        with pytest.raises(AnswerRefused) as caught:
+            raise_refusal_of(status, message, error)
+        assert str(caught.value) == words
+
+    @pytest.mark.parametrize(
+        ("status", "error"), [("OK", None), (None, None), (200, None), (False, ""), ("success", {})]
+    )
+    def test_nothing_else_is(self, status, error):
+        raise_refusal_of(status, "a message", error)
+
+    def test_an_error_without_words_says_so(self):
+        assert words_of({}) == "it gives no reason"
 
 
-def test_a_body_that_cannot_be_decoded_stays_with_the_response(decoder):
-    answered = response(b"<html>")
-    with pytest.raises(msgspec.DecodeError):
-        decoder.answer(answered)
-    assert answered.content == b"<html>"
+class TestParts:
+    def test_null_is_an_empty_list_of_rows(self):
+        assert rows_of(None, None) == rows_of(None, 0) == rows_of([], 5) == []
+        assert rows_of([Raw(b"1")], None) == [Raw(b"1")]
+
+    def test_but_not_where_rows_are_announced(self):
+        with pytest.raises(msgspec.ValidationError, match="the list of rows is null, but 5 are announced"):
+            rows_of(None, 5)
+
+    @pytest.mark.parametrize(
+        ("value", "token"), [("s", "s"), (5, "5"), ("", None), (None, None), (False, None), (True, None), (0, None)]
+    )
+    def test_a_token_is_a_text_or_a_number(self, value, token):
+        assert token_of(value) == token
+
+    @pytest.mark.parametrize(
+        ("value", "total"), [(5, 5), (0, 0), (-1, -1), (True, None), ("5", None), (5.0, None), (None, None)]
+    )
+    def test_a_total_is_a_whole_number(self, value, total):
+        assert total_of(value) == total
 
 
-def test_a_response_of_another_kind_is_decoded_too(decoder):
-    assert decoder.answer(response(b"[1,2]", requests.Response)).rows == [Raw(b"1"), Raw(b"2")]
+class TestToken:
+    @pytest.mark.parametrize(
+        ("path", "body"), [("token", b'{"token":"t"}'), ("data.bearer_token", b'{"data":{"bearer_token":"t"}}')]
+    )
+    def test_it_is_where_the_manifest_says(self, path, body):
+        answer = TokenDecoder({}, path).decode(body)
+        assert (answer.token, answer.rows) == ("t", [])
 
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"{}",
+            b"null",
+            b"[]",
+            b'"t"',
+            b'{"data":[]}',
+            b'{"data":"t"}',
+            b'{"data":{"t":5}}',
+            b'{"data":{"t":""}}',
+        ],
+    )
+    def test_elsewhere_there_is_none(self, body):
+        assert TokenDecoder({}, "data.t").decode(body).token is None
 
-@pytest.mark.parametrize("break_", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
-@pytest.mark.parametrize("kind", [PageResponse, requests.Response])
-def test_a_body_on_many_lines_gives_a_line_for_each_record(decoder, break_, kind):
-    rows = [{"text": "two\nlines\r"}, {"nested": {"list": [1, 2]}}]
-    body = json.dumps(rows, indent=2).replace("\n", break_).encode()
-    answer = decoder.answer(response(body, kind))
-    lines = splice(finish(Draft(answer, [decoder.row(raw) for raw in answer.rows])).rows).splitlines()
-    assert [{**row, **json.loads(line)} for row, line in zip(rows, lines, strict=True)] == [
-        json.loads(line) for line in lines
-    ]
+    @pytest.mark.parametrize(
+        "body", [b'{"status":"KO","message":"locked"}', b'{"status":"fail","message":"locked"}', b'{"error":"locked"}']
+    )
+    def test_a_refusal_is_one(self, body):
+        with pytest.raises(AnswerRefused, match="locked"):
+            TokenDecoder({}, "token").decode(body)
 
-
-def test_line_breaks_do_not_change_what_strings_say(decoder):
-    [row] = decoder.answer(response(b'[\n{"text":\n"a\\nb\\r c"}]')).rows
-    assert json.loads(bytes(row)) == {"text": "a\nb\r c"}
-
-
-@pytest.mark.parametrize(
-    ("text", "readable"),
-    [
-        (rb'"\ud83d"', rb'"\ufffd"'),
-        (rb'"\udE00x"', rb'"\ufffdx"'),
-        (rb'"\uD83D\uDE00"', rb'"\uD83D\uDE00"'),
-        (rb'"\ud83d\ud83d\ude00"', rb'"\ufffd\ud83d\ude00"'),
-        (rb'"\\ud83d"', rb'"\\ud83d"'),
-        (rb'"\\\ud83d\n"', rb'"\\\ufffd\n"'),
-        (rb'"\u00e9\"\ud83d\""', rb'"\u00e9\"\ufffd\""'),
-    ],
-    ids=["high", "low", "pair", "high before a pair", "escaped backslash", "behind one", "among other escapes"],
-)
-def test_half_a_surrogate_pair_is_replaced_and_nothing_else(text, readable):
-    assert without_lone_surrogates(text) == readable
-
-
-@pytest.mark.parametrize("before", [0, PIECE - 1, PIECE, 3 * PIECE - 2])
-def test_what_is_no_utf8_is_found_wherever_it_is(before):
-    text = b"x" * before + "é€😀".encode()
-    assert readable(text) is text
-    assert readable(text + b"\xe2\x82") == text + "\ufffd".encode()
-    assert readable(text[:-1]).endswith("\ufffd".encode())
+    def test_html_is_none(self):
+        with pytest.raises(msgspec.DecodeError):
+            TokenDecoder({}, "token").decode(b"<html>")

@@ -77,8 +77,8 @@ class TestStatuses:
 
     @pytest.mark.parametrize("asked", ["feed", "contact"])
     def test_a_403_is_a_missing_permission_only_when_a_new_token_does_not_help(self, network, asked):
-        network.expect(LOGIN, responses.token("old"), responses.token("new"), responses.token("newest"))
-        network.expect(REQUESTS[asked], *[responses.error(403)] * 3)
+        network.expect(LOGIN, *[responses.token(f"token-{number}") for number in range(5)])
+        network.expect(REQUESTS[asked], *[responses.error(403)] * 5)
         error = read_one(asked).error()
         assert error["failure_type"] == "config_error"
         assert "role Organization Manager, the scopes organization_read and events_read" in error["message"]

@@ -4,12 +4,14 @@ import threading
 from typing import Any
 
 import pytest
+from airbyte_cdk.models import Status
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 
 from source_events.components import requester
+from source_events.source import SourceEvents
 from source_events.transport.rate import Rate
 from unit_tests.providers.cloud4wi import requests, responses
-from unit_tests.reading import cloud4wi, configuration, read
+from unit_tests.reading import LOGGER, cloud4wi, configuration, read
 
 DAY = ("2024-01-01T00:00:00Z", "2024-01-01T23:59:59Z")
 
@@ -115,16 +117,27 @@ class TestExpiry:
         network.expect(requests.feed(*DAY, token="t3"), responses.page([responses.event("a")]))
         assert read("org_events").ids() == ["a"]
         [wait] = waits
-        assert 0.5 <= wait <= 1.5
+        assert 0.25 <= wait <= 0.75
 
-    def test_a_third_refusal_names_the_missing_permission(self, network, waits):
-        network.expect(requests.login(), *[responses.token(value) for value in ("t1", "t2", "t3")])
-        for refused in ("t1", "t2", "t3"):
+    def test_what_five_logins_do_not_help_is_a_missing_permission(self, network, waits, monkeypatch):
+        monkeypatch.setattr(requester.random, "uniform", lambda low, high: (low + high) / 2)
+        tokens = ("t1", "t2", "t3", "t4", "t5")
+        network.expect(requests.login(), *map(responses.token, tokens))
+        for refused in tokens:
             network.expect(requests.feed(*DAY, token=refused), responses.error(403))
         error = read("org_events").error()
         assert error["failure_type"] == "config_error"
         assert "the scopes organization_read and events_read" in error["message"]
-        assert len(waits) == 1
+        assert waits == [0.5, 1.0, 2.0]
+
+    def test_a_check_believes_the_second_refusal(self, network, waits):
+        network.expect(requests.login(), responses.token("old"), responses.token("new"))
+        for refused in ("old", "new"):
+            network.expect(requests.feed(*DAY, token=refused, size=1), responses.error(403))
+        status = SourceEvents().check(LOGGER, configuration())
+        assert status.status is Status.FAILED
+        assert "the scopes organization_read and events_read" in (status.message or "")
+        assert waits == []
 
     def test_a_token_may_expire_again_later(self, network):
         network.expect(requests.login(), *[responses.token(value) for value in ("t1", "t2", "t3")])

@@ -48,7 +48,8 @@ def test_cloud4wi_is_a_provider():
 class TestEachProvider:
     def test_the_folder_has_what_a_provider_needs(self, name):
         folder = providers.FOLDER / name
-        assert (folder / "components.py").is_file()
+        assert (folder / "manifest.yaml").is_file()
+        assert (folder / "spec.yaml").is_file()
         assert [json.loads(path.read_text()) for path in (folder / "schemas").glob("*.json")]
 
     def test_the_discriminator_is_the_folders_name(self, name):
@@ -58,13 +59,13 @@ class TestEachProvider:
 
     def test_what_is_checked_is_a_stream(self, name):
         manifest = providers.manifest(name)
-        streams = [reference.rpartition("/")[2] for reference in manifest["streams"]]
-        assert manifest["check"]["stream_names"][0] in streams
+        assert manifest["check"]["stream_names"][0] in [stream["name"] for stream in manifest["streams"]]
 
     def test_each_stream_has_a_primary_key(self, name):
         manifest = providers.manifest(name)
-        for reference in manifest["streams"]:
-            assert manifest["definitions"][reference.rpartition("/")[2]]["primary_key"]
+        for stream in manifest["streams"]:
+            frame = manifest["definitions"].get(stream.get("$ref", "").rpartition("/")[2], {})
+            assert {**frame, **stream}["primary_key"]
 
     def test_nothing_outside_the_folder_knows_its_name(self, name):
         package = providers.FOLDER.parent
