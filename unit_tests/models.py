@@ -47,6 +47,11 @@ class Model(ABC):
     stream = "org_events"
 
     @property
+    def ambiguous(self) -> set[str]:
+        """The ids of events whose time means two instants, so that they may come once for each within a sync."""
+        return set()
+
+    @property
     @abstractmethod
     def provider(self) -> dict[str, Any]:
         """The configuration's `provider`."""
@@ -137,6 +142,13 @@ class CareCloud(Model):
             "api_url": "https://project.example.com/api",
             "time_zone": "Europe/Prague",
             "credentials": {"auth_type": "basic", "login": "l", "password": "fake"},
+        }
+
+    @property
+    def ambiguous(self) -> set[str]:
+        local = [event.moment.astimezone(PRAGUE).replace(fold=0) for event in self.events]
+        return {
+            f"e{number}" for number, time in enumerate(local) if time.replace(fold=1).utcoffset() != time.utcoffset()
         }
 
     def normal(self, event: Event) -> Event:
