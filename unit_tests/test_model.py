@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from source_events.components.windows import Slice
@@ -90,6 +90,7 @@ def test_the_syncs_together_bring_each_event_once(
         model.events += [event for event in normal if event.moment >= earliest]
         before = stream_state(model.stream, state) if state else None
         output = read(model.stream, config={**config, "end_date": utc(end)}, state=before)
+        assume(not model.looks_deaf)
         assert output.failure is None
         assert {each for each, number in Counter(output.ids()).items() if number > 1} <= model.ambiguous
         records |= {record["id"]: record for record in output.records()}

@@ -162,7 +162,7 @@ class TestCutOff:
 
     def test_within_a_second_it_is_an_error(self):
         second = Slice("2024-01-01T00:00:00Z", "2024-01-01T00:00:00Z")
-        with pytest.raises(AirbyteTracedException, match="^2 rows and no next page, also within a single second"):
+        with pytest.raises(AirbyteTracedException, match=r"^2 rows and no next page, also within a single second"):
             list(Reading(answer("a", "b"), paging=SinglePage(2)).pages(second))
 
 
