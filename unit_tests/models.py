@@ -45,6 +45,13 @@ class Model(ABC):
     deleted: set[int] = field(default_factory=set)
     """The numbers of events that are not there any more."""
     stream = "org_events"
+    looks_deaf = False
+    """Whether its answers are, by chance, those of an API that ignores what it is asked for."""
+
+    @property
+    def ambiguous(self) -> set[str]:
+        """The ids of events whose time means two instants, so that they may come once for each within a sync."""
+        return set()
 
     @property
     @abstractmethod
@@ -137,6 +144,13 @@ class CareCloud(Model):
             "api_url": "https://project.example.com/api",
             "time_zone": "Europe/Prague",
             "credentials": {"auth_type": "basic", "login": "l", "password": "fake"},
+        }
+
+    @property
+    def ambiguous(self) -> set[str]:
+        local = [event.moment.astimezone(PRAGUE).replace(fold=0) for event in self.events]
+        return {
+            f"e{number}" for number, time in enumerate(local) if time.replace(fold=1).utcoffset() != time.utcoffset()
         }
 
     def normal(self, event: Event) -> Event:
@@ -236,8 +250,16 @@ class SwipeOne(Model):
         return {"type": "t", "timestamp": self._time(event), "properties": {"n": event.content}}
 
 
+@dataclass
 class AppMarket(Model):
-    """Nothing is documented: no event has an id here, and the bounds may be either."""
+    """Nothing is documented: no event has an id here, and the bounds may be either.
+
+    `looks_deaf`: it has answered another offset with the same rows, as an API does that ignores the offset, and nothing
+    tells that these are other events: it announces no total, or there is one row on a page.
+    """
+
+    looks_deaf = False
+    _served: dict[Any, str] = field(default_factory=dict)
 
     @property
     def provider(self) -> dict[str, Any]:
@@ -255,7 +277,14 @@ class AppMarket(Model):
             if self.within(event.moment.timestamp() * 1000, int(query["since"]), int(query["until"]))
         ]
         rows = [self._item(event) for _, event in self.page(self.ordered(found), int(query["offset"]))]
+        self._notice(made, rows)
         return answered({"total": len(found), "events": rows} if self.habits.totals else rows)
+
+    def _notice(self, made: Request, rows: list[Any]) -> None:
+        page = (made.without("offset"), json.dumps(rows))
+        offset = self._served.setdefault(page, dict(made.query)["offset"])
+        if rows and offset != dict(made.query)["offset"] and (not self.habits.totals or len(rows) == 1):
+            self.looks_deaf = True
 
     @staticmethod
     def _time(event: Event) -> str:

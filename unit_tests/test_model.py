@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from source_events.components.contacts import windows
+from source_events.components.windows import Slice
 from unit_tests.exchange import Request, Response, Transport
 from unit_tests.models import (
     AppMarket,
@@ -90,8 +90,9 @@ def test_the_syncs_together_bring_each_event_once(
         model.events += [event for event in normal if event.moment >= earliest]
         before = stream_state(model.stream, state) if state else None
         output = read(model.stream, config={**config, "end_date": utc(end)}, state=before)
+        assume(not model.looks_deaf)
         assert output.failure is None
-        assert len({record["id"] for record in output.records()}) == len(output.records())
+        assert {each for each, number in Counter(output.ids()).items() if number > 1} <= model.ambiguous
         records |= {record["id"]: record for record in output.records()}
         assert contents(model, records) == wanted(model, end)
         state = output.states[-1]
@@ -148,13 +149,13 @@ MOMENTS = st.integers(0, 200_000).map(lambda seconds: utc(START + timedelta(seco
 
 @given(start=MOMENTS, end=MOMENTS, size=st.integers(60, 200_000))
 def test_windows_have_each_second_from_start_to_end_once(start: str, end: str, size: int) -> None:
-    cut = list(windows(start, end, timedelta(seconds=size)))
+    cut = list(Slice(start, end).parts(timedelta(seconds=size)))
     assert bool(cut) == (start <= end)
-    borders = [(second_of(window["start_time"]), second_of(window["end_time"])) for window in cut]
+    borders = [(second_of(window.first), second_of(window.last)) for window in cut]
     assert all(0 <= last - first < size for first, last in borders)
     assert all(following == last + 1 for (_, last), (following, _) in pairwise(borders))
     if cut:
-        assert (cut[0]["start_time"], cut[-1]["end_time"]) == (start, end)
+        assert (cut[0].first, cut[-1].last) == (start, end)
 
 
 def second_of(time: str) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from itertools import islice
 from typing import Any
 
@@ -43,8 +43,8 @@ class ContactCursor(Cursor):
     sync was restricted to listed contacts: it says nothing about any other, and a contact that is listed later is read
     from the start date; unless more are listed than are remembered, when all have the one time.
 
-    `list_read`, where there are more contacts than are remembered and their list is ordered by creation: the contacts
-    that were created before its `created_at` have been read up to its `until`, and the next sync goes on behind them.
+    `list_read`, where the list of contacts is ordered by creation: the contacts that were created before its
+    `created_at` have been read up to its `until`, and the next sync goes on behind them.
     """
 
     cursor_field = CursorField("createdAt")
@@ -70,7 +70,8 @@ class ContactCursor(Cursor):
         self._restricted_before = bool(state.get("listed_only"))
         speaks_of_all = not self._restricted_before or (config["contact_ids"] and not self._contacts)
         self._common: str = self._latest if speaks_of_all else start
-        self._place = ListPlace(state.get("list_read") if not config["contact_ids"] else None)
+        ordered = contacts.by_creation and not config["contact_ids"]
+        self._place = ListPlace(state.get("list_read") if ordered else None, ordered=ordered)
         self._too_many = False
         self._open: set[int] = set()
         self._finished_slicing = False
@@ -88,7 +89,7 @@ class ContactCursor(Cursor):
         state: dict[str, Any] = {"createdAt": max(reached, self._common) if moved else self._common}
         if contacts and (listed or not complete):
             state["contacts"] = contacts
-        if self._place.created_at and not complete and (self._too_many or self._place.until) and not listed:
+        if self._place.created_at and not complete:
             state["list_read"] = {"created_at": self._place.created_at, "until": reached}
         if listed and (moved or self._restricted_before):
             state["listed_only"] = True
@@ -102,7 +103,7 @@ class ContactCursor(Cursor):
             starts = {contact.id: self._start_of(contact) for contact in batch}
             with self._lock:
                 self._open.add(number)
-                self._place.begin(number, [contact.created_at for contact in batch] if self._list.by_creation else [])
+                self._place.begin(number, batch[-1])
             self._stream.counts.count_contacts(listed=len(batch))
             yield StreamSlice(partition={"contacts": starts, "number": number}, cursor_slice={"end_time": end})
             number += 1
@@ -179,28 +180,33 @@ class ListPlace:
 
     Batches come to their end in any order; the place moves behind those that have none unfinished before them. `until`
     is what an earlier sync has read them up to, if it is that one's place that this sync goes on from.
+
+    A list that turns out to be out of order has no place: who comes later in it may have been created before.
     """
 
-    def __init__(self, saved: Mapping[str, str] | None) -> None:
+    def __init__(self, saved: Mapping[str, str] | None, *, ordered: bool) -> None:
         self.created_at: str | None = saved["created_at"] if saved else None
         self.until: str | None = saved["until"] if saved else None
         self._behind = self.created_at
-        self._latest = ""
+        self._listed = ""
         self._ends: dict[int, str] = {}
         self._ended: set[int] = set()
         self._next = 0
-        self._ordered = True
+        self._ordered = ordered
 
     def is_behind(self, contact: Contact) -> bool:
-        """Whether an earlier sync has read the contact. Those who were created at its last moment are read again."""
-        return self._behind is not None and contact.created_at is not None and contact.created_at < self._behind
+        """Whether an earlier sync has read this contact, the next of the list. Those of its last second it has not."""
+        created = _second(contact)
+        if not created or created < self._listed:
+            self._ordered = False
+        self._listed = created
+        return self._ordered and self._behind is not None and created < self._behind
 
-    def begin(self, number: int, created: Sequence[str | None]) -> None:
-        """A batch begins, of contacts that were created then. A list that is out of order has no place."""
-        times = [self._latest, *created]
-        self._ordered = self._ordered and bool(created) and None not in times and times == sorted(map(str, times))
-        self._latest = created[-1] or "" if created else ""
-        self._ends[number] = self._latest
+    def begin(self, number: int, last: Contact) -> None:
+        """A batch begins, of which this is the last contact."""
+        self._ends[number] = _second(last)
+        if not self._ordered:
+            self.created_at = None
 
     def end(self, number: int) -> None:
         self._ended.add(number)
@@ -210,3 +216,8 @@ class ListPlace:
             self._next += 1
             if self._ordered:
                 self.created_at = last
+
+
+def _second(contact: Contact) -> str:
+    """The second in which the contact was created, if that is known: fractions of different length have no order."""
+    return f"{contact.created_at[:19]}Z" if contact.created_at else ""

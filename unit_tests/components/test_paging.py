@@ -1,182 +1,156 @@
 from __future__ import annotations
 
-import copy
-from typing import Any
-
 import pytest
 from airbyte_cdk.models import FailureType
-from airbyte_cdk.sources.types import Record, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_events.components.paging import PageToken, TokenPagination, growth
-from source_events.records.page import PAGE, Answer, Page
-from source_events.transport.connection import PageResponse, Totals
+from source_events.components.paging import (
+    MOST_BEGINNINGS,
+    CutOff,
+    Moved,
+    NumberPaging,
+    OffsetPaging,
+    PageParameters,
+    Pages,
+    Paging,
+    SinglePage,
+    TokenPaging,
+)
+from source_events.records.page import Page
+
+TOKENS = {"t": "t1"}
 
 
-class Paging:
-    """Pages as they follow one another, up to the one that ends them."""
-
-    def __init__(self) -> None:
-        self.totals = Totals()
-        connection = type("Connection", (), {"totals": self.totals})()
-        self.strategy = TokenPagination({"connection": connection}, {})
-        self.token: Any = self.strategy.initial_token
-        self.slice = StreamSlice(partition={}, cursor_slice={})
-
-    def after(
-        self,
-        rows: tuple[str, ...],
-        token: str | None = None,
-        announced: int | None = None,
-        *,
-        records: int | None = None,
-    ) -> Any:
-        """The token for the page after an answer with these rows."""
-        record = None
-        if rows:
-            count = len(rows) if records is None else records
-            page = Page((), count, None, frozenset(), hash(rows), len(rows), announced, token)
-            record = Record({PAGE: page}, "org_events", StreamSlice(partition={}, cursor_slice={}))
-        response = PageResponse()
-        response.stream, response.answer = "org_events", Answer([], token, announced)
-        self.token = self.strategy.next_page_token(response, len(rows), record, self.token, None, self.slice)
-        return self.token
-
-    @property
-    def counted(self) -> tuple[int, int | None]:
-        """The rows that came of slices that announced a total, and these totals."""
-        totals = self.totals.of("org_events")
-        return totals.answered, totals.announced
+def after(
+    pages: Pages, rows: tuple[str, ...], token: str | None = None, announced: int | None = None
+) -> PageParameters | None:
+    """What is asked for behind an answer with these rows."""
+    return pages.next(Page((), None, len(rows), announced, token, hash(rows)))
 
 
 @pytest.fixture
-def paging() -> Paging:
-    return Paging()
+def pages() -> Pages:
+    return TokenPaging("t").begin()
 
 
-def test_the_first_page_has_no_token(paging):
-    assert paging.strategy.initial_token is None
+class TestTokens:
+    def test_the_first_page_has_no_token(self, pages):
+        assert pages.first == {}
+
+    def test_the_token_of_the_newest_answer_leads_on(self, pages):
+        assert after(pages, ("a",), "t1") == {"t": "t1"}
+        assert after(pages, ("b",), "t2") == {"t": "t2"}
+
+    @pytest.mark.parametrize("token", [None, ""], ids=["missing", "empty"])
+    def test_an_answer_without_a_token_is_the_last(self, pages, token):
+        after(pages, ("a",), "t1")
+        assert after(pages, ("b",), token) is None
+
+    def test_an_answer_without_rows_is_the_last_also_with_a_token(self, pages):
+        after(pages, ("a",), "t1")
+        assert after(pages, (), "t2") is None
+
+    def test_an_empty_first_answer_is_the_last(self, pages):
+        assert after(pages, (), "t1") is None
+
+    def test_a_short_page_is_not_the_last(self, pages):
+        after(pages, ("a", "b", "c"), "t1")
+        assert after(pages, ("d",), "t1") == TOKENS
+
+    def test_the_same_token_with_new_rows_goes_on(self, pages):
+        for rows in (("a",), ("b",), ("c",)):
+            assert after(pages, rows, "always the same") == {"t": "always the same"}
 
 
-def test_no_page_size_is_announced_because_short_pages_do_not_end_anything(paging):
-    assert paging.strategy.get_page_size() is None
+class TestEnd:
+    """Which page is the last one, of an endpoint whose answers announce how many rows there are."""
+
+    @pytest.mark.parametrize("announced", [0, 1, 2], ids=["nothing", "less", "as many as came"])
+    def test_the_announced_total_alone_ends_nothing(self, pages, announced):
+        assert after(pages, ("a", "b"), "t1", announced) == TOKENS
+        assert after(pages, ("c", "d"), "t1", announced) == TOKENS
+
+    def test_a_page_that_completes_what_is_announced_and_is_not_full_is_the_last(self, pages):
+        assert after(pages, ("a", "b"), "t1", 3) == TOKENS
+        assert after(pages, ("c",), "t2", 3) is None
+
+    def test_so_it_is_where_the_fullest_page_was_another_slices(self):
+        paging = TokenPaging("t")
+        after(paging.begin(), ("a", "b"), "t1", 4)
+        assert after(paging.begin(), ("c",), "t1", 1) is None
+
+    def test_a_page_that_is_not_full_is_not_the_last_while_more_is_announced(self, pages):
+        assert after(pages, ("a", "b"), "t1", 4) == TOKENS
+        assert after(pages, ("c",), "t1", 4) == TOKENS
+        assert after(pages, ("d",), "t1", 4) is None
+
+    def test_a_page_as_full_as_the_fullest_is_not_the_last_whatever_is_announced(self, pages):
+        assert after(pages, ("a", "b"), "t1", 4) == TOKENS
+        assert after(pages, ("c", "d"), "t1", 4) == TOKENS
+
+    def test_endpoints_do_not_share_their_fullest_page(self):
+        after(TokenPaging("t").begin(), ("a", "b"), "t1", 4)
+        assert after(TokenPaging("t").begin(), ("c",), "t1", 1) == TOKENS
+
+    def test_a_documented_total_ends_with_the_page_that_completes_it(self):
+        pages = OffsetPaging(total=True).begin()
+        assert after(pages, ("a", "b"), announced=4) == {"offset": 2}
+        assert after(pages, ("c", "d"), announced=4) is None
+
+    def test_a_documented_total_that_is_more_than_what_comes_ends_with_the_empty_page(self):
+        pages = OffsetPaging(total=True).begin()
+        assert after(pages, ("a", "b"), announced=20) == {"offset": 2}
+        assert after(pages, (), announced=20) is None
+
+    def test_where_it_is_not_announced_it_ends_with_the_empty_page(self):
+        pages = OffsetPaging(total=True).begin()
+        assert after(pages, ("a", "b")) == {"offset": 2}
+        assert after(pages, ("c",)) == {"offset": 3}
+        assert after(pages, ()) is None
 
 
-def test_the_token_of_the_newest_answer_leads_on(paging):
-    assert paging.after(("a",), "t1") == "t1"
-    assert paging.after(("b",), "t2") == "t2"
+class TestRepeats:
+    @pytest.mark.parametrize(
+        ("earlier", "received"),
+        [
+            pytest.param([("a",), ("a",)], 2, id="at once"),
+            pytest.param([("a", "b"), ("c",), ("a", "b")], 5, id="after others"),
+            pytest.param([("a",), ("b",), ("b",)], 3, id="the last one"),
+        ],
+    )
+    @pytest.mark.parametrize("token", ["the same", None], ids=["with a token", "with none"])
+    def test_rows_that_repeat_are_an_error_and_no_endless_loop(self, pages, earlier, received, token):
+        for position, rows in enumerate(earlier[:-1]):
+            after(pages, rows, f"t{position}")
+        with pytest.raises(AirbyteTracedException, match=f"repeats a page after {received} rows") as caught:
+            after(pages, earlier[-1], token)
+        assert caught.value.failure_type is FailureType.transient_error
+
+    def test_the_same_rows_in_another_order_are_another_page(self, pages):
+        after(pages, ("a", "b"), "t1")
+        assert after(pages, ("b", "a"), "t2") == {"t": "t2"}
+
+    def test_slices_do_not_share_what_they_have_seen(self):
+        paging = TokenPaging("t")
+        assert after(paging.begin(), ("a",), "t1") == TOKENS
+        assert after(paging.begin(), ("a",), "t1") == TOKENS
 
 
-@pytest.mark.parametrize("token", [None, ""], ids=["missing", "empty"])
-def test_an_answer_without_a_token_is_the_last(paging, token):
-    paging.after(("a",), "t1")
-    assert paging.after(("b",), token) is None
+class TestCounts:
+    def test_the_first_announcement_is_kept_and_the_rows_are_added(self, pages):
+        after(pages, ("a", "b"), "t1", 20)
+        after(pages, ("c",), "t2", 18)
+        after(pages, (), "t3", 17)
+        assert (pages.received, pages.announced, pages.total, pages.number) == (3, 20, 17, 2)
 
-
-def test_an_answer_without_rows_is_the_last_also_with_a_token(paging):
-    paging.after(("a",), "t1")
-    assert paging.after((), "t2") is None
-
-
-def test_an_empty_first_answer_is_the_last(paging):
-    assert paging.after((), "t1") is None
-
-
-def test_a_short_page_is_not_the_last(paging):
-    paging.after(("a", "b", "c"), "t1")
-    assert paging.after(("d",), "t1") == "t1"
-
-
-def test_the_same_token_with_new_rows_goes_on(paging):
-    for rows in (("a",), ("b",), ("c",)):
-        assert paging.after(rows, "always the same") == "always the same"
-
-
-@pytest.mark.parametrize("announced", [0, 1, 2], ids=["nothing", "less", "as many as came"])
-def test_the_announced_total_ends_nothing(paging, announced):
-    assert paging.after(("a", "b"), "t1", announced) == "t1"
-    assert paging.after(("c",), "t1", announced) == "t1"
-
-
-@pytest.mark.parametrize(
-    ("pages", "received"),
-    [
-        pytest.param([("a",), ("a",)], 2, id="at once"),
-        pytest.param([("a", "b"), ("c",), ("a", "b")], 5, id="after others"),
-        pytest.param([("a",), ("b",), ("b",)], 3, id="the last one"),
-    ],
-)
-@pytest.mark.parametrize("token", ["the same", None], ids=["with a token", "with none"])
-def test_rows_that_repeat_are_an_error_and_no_endless_loop(paging, pages, received, token):
-    for position, rows in enumerate(pages[:-1]):
-        paging.after(rows, f"t{position}")
-    with pytest.raises(AirbyteTracedException, match=f"repeats a page after {received} rows") as caught:
-        paging.after(pages[-1], token)
-    assert caught.value.failure_type is FailureType.transient_error
-
-
-def test_the_same_rows_in_another_order_are_another_page(paging):
-    paging.after(("a", "b"), "t1")
-    assert paging.after(("b", "a"), "t2") == "t2"
-
-
-def test_slices_do_not_share_what_they_have_seen(paging):
-    assert paging.after(("a",), "t1") == "t1"
-    paging.token = None
-    assert paging.after(("a",), "t1") == "t1"
-
-
-class TestTotals:
-    def test_rows_and_the_first_announcement_are_added_at_the_end_of_a_slice(self, paging):
-        paging.after(("a", "b"), "t1", 20)
-        assert paging.counted == (0, None)
-        paging.after(("c",), "t2", 18)
-        paging.after((), "t3")
-        assert paging.counted == (3, 20)
-
-    def test_the_last_page_counts_also_if_it_has_rows(self, paging):
-        paging.after(("a", "b"), "t1", 3)
-        paging.after(("c",), None, 3)
-        assert paging.counted == (3, 3)
-
-    def test_slices_without_an_announcement_are_finished_without_one(self, paging):
-        paging.after(("a",), None)
-        assert paging.counted == (0, None)
-        assert paging.totals.of("org_events").finished == 1
-
-    def test_slices_add_up(self, paging):
-        for rows in (("a",), ("b", "c")):
-            paging.token = None
-            paging.after(rows, None, 5)
-        assert paging.counted == (3, 10)
-
-    def test_rows_that_are_announced_and_do_not_come_at_all_are_counted(self, paging):
-        paging.after((), None, 5)
-        assert paging.counted == (0, 5)
-
-    def test_a_slice_that_only_tells_the_contacts_does_not_count(self, paging):
-        paging.slice = StreamSlice(partition={}, cursor_slice={}, extra_fields={"counts": False})
-        paging.after(("a",), None, 5)
-        assert (paging.counted, paging.totals.estimates()) == ((0, None), ())
-
-    def test_the_first_answer_of_a_slice_tells_how_many_records_to_expect(self, paging):
-        paging.after(("a", "b"), "t1", 20)
-        assert paging.totals.estimates() == [("org_events", 20)]
-        paging.after(("c",), "t2", 40)
-        assert paging.totals.estimates() == ()
-
-    def test_of_rows_that_become_more_records_or_fewer_it_expects_as_many_as_of_the_first_page(self, paging):
-        paging.after(("a", "b"), "t1", 20, records=3)
-        assert paging.totals.estimates() == [("org_events", 30)]
-
-    def test_where_nothing_is_announced_nothing_is_expected(self, paging):
-        paging.after(("a", "b"), "t1")
-        assert paging.totals.estimates() == ()
+    def test_an_answer_that_announces_rows_and_has_none_is_counted(self, pages):
+        assert after(pages, (), None, 5) is None
+        assert (pages.received, pages.announced) == (0, 5)
 
 
 class TestGrowth:
     @pytest.mark.parametrize(
-        ("before", "total", "end", "rows", "pages", "expected"),
+        ("before", "total", "end", "rows", "number", "expected"),
         [
             pytest.param(100, 100, 80, 40, 2, 0, id="the same"),
             pytest.param(100, 97, 80, 40, 2, -3, id="less"),
@@ -191,12 +165,97 @@ class TestGrowth:
             pytest.param(100, 60, 60, 20, 2, 0, id="a page less"),
         ],
     )
-    def test_it_is_made_out_where_the_numbers_are_totals(self, before, total, end, rows, pages, expected):
-        assert growth(before, total, end=end, rows=rows, pages=pages) == expected
+    def test_it_is_made_out_where_the_numbers_are_totals(self, pages, before, total, end, rows, number, expected):
+        """`end`: the rows up to the end of the newest page, which has `rows` and is the page of this number."""
+        pages.total, pages.received = before, end - rows
+        pages.number = number - 1 if rows else number
+        assert pages.growth(Page((), received=rows, announced=total)) == expected
 
 
-def test_a_token_survives_the_copies_that_are_made_of_parameters():
-    token = PageToken("t", frozenset({1}), 5, 20)
-    copied = copy.deepcopy({"scrollId": token})["scrollId"]
-    assert copied is token
-    assert (copied, copied.fingerprints, copied.received, copied.announced) == ("t", {1}, 5, 20)
+class TestOffsets:
+    def test_it_goes_on_behind_the_rows_that_came_until_none_come(self):
+        pages = OffsetPaging().begin()
+        assert pages.first == {}
+        assert after(pages, ("a", "b")) == {"offset": 2}
+        assert after(pages, ("c",)) == {"offset": 3}
+        assert after(pages, ()) is None
+
+    @pytest.mark.parametrize("grows_in_front", [False, True])
+    def test_a_total_that_shrinks_begins_the_slice_anew(self, grows_in_front):
+        pages = OffsetPaging(grows_in_front=grows_in_front).begin()
+        after(pages, ("a", "b"), announced=6)
+        with pytest.raises(Moved):
+            after(pages, ("d", "e"), announced=5)
+
+    def test_a_total_that_grows_does_so_only_where_new_rows_come_in_front(self):
+        pages = OffsetPaging().begin()
+        after(pages, ("a", "b"), announced=6)
+        assert after(pages, ("c", "d"), announced=7) == {"offset": 4}
+        pages = OffsetPaging(grows_in_front=True).begin()
+        after(pages, ("a", "b"), announced=6)
+        with pytest.raises(Moved):
+            after(pages, ("b", "c"), announced=7)
+
+    def test_a_total_that_is_never_the_same_ends_being_believed(self):
+        pages = OffsetPaging().begin(MOST_BEGINNINGS)
+        after(pages, ("a", "b"), announced=6)
+        assert after(pages, ("d", "e"), announced=5) == {"offset": 4}
+
+
+class TestNumbers:
+    @pytest.mark.parametrize("first", [0, 1])
+    def test_one_number_follows_the_other_until_a_page_is_empty(self, first):
+        pages = NumberPaging("p", first).begin()
+        assert pages.first == {"p": first}
+        assert after(pages, ("a", "b")) == {"p": first + 1}
+        assert after(pages, ("c",)) == {"p": first + 2}
+        assert after(pages, ()) is None
+
+
+class TestSinglePage:
+    @staticmethod
+    def following(rows: int, announced: int | None, limit: int | None = 500) -> PageParameters | None:
+        paging: Paging = SinglePage(limit)
+        return paging.begin().next(Page((), received=rows, announced=announced))
+
+    @pytest.mark.parametrize(
+        ("rows", "announced"),
+        [
+            pytest.param(500, None, id="at the limit"),
+            pytest.param(500, 500, id="at the limit and announced as complete"),
+            pytest.param(501, None, id="above the limit"),
+            pytest.param(500, 501, id="at the limit with more announced"),
+            pytest.param(100, 101, id="capped at 100"),
+            pytest.param(400, 1000, id="capped at 400"),
+        ],
+    )
+    def test_what_may_be_cut_off_must_be_divided(self, rows, announced):
+        with pytest.raises(CutOff, match=f"^{rows} rows and no next page$"):
+            self.following(rows, announced)
+
+    @pytest.mark.parametrize(
+        ("rows", "announced"),
+        [
+            pytest.param(499, None, id="one below the limit"),
+            pytest.param(499, 500, id="one below the limit and one announced"),
+            pytest.param(19, 20, id="the published example, which announces 20 and lists 19"),
+            pytest.param(99, 200, id="below any cap that a server would have"),
+            pytest.param(150, 200, id="no round number"),
+            pytest.param(300, 300, id="a round number that is announced"),
+            pytest.param(300, 20, id="less announced than listed"),
+            pytest.param(300, None, id="a round number of which nothing is announced"),
+            pytest.param(0, 100, id="an empty answer, whatever it announces"),
+        ],
+    )
+    def test_what_is_complete_is_used(self, rows, announced):
+        assert self.following(rows, announced) is None
+
+    def test_an_endpoint_without_a_limit_is_never_cut_off(self):
+        assert self.following(500, 1000, limit=None) is None
+
+    def test_what_may_be_cut_off_is_not_taken_for_complete_after_a_fuller_page(self):
+        paging = SinglePage(500)
+        paging.begin().next(Page((), received=499))
+        for rows in (500, 501):
+            with pytest.raises(CutOff):
+                paging.begin().next(Page((), received=rows, announced=rows))

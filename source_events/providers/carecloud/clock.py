@@ -110,10 +110,10 @@ def repeated_times(first: str, last: str, zone: ZoneInfo) -> list[RepeatedTime]:
     ]
 
 
-def from_begin_of_repeated_time(part: Slice, zone: ZoneInfo) -> Slice:
-    """The slice from the begin of the repeated time that it begins in, or just behind: events of the second pass have
-    the times of the first, and may have been created since that was read."""
+def from_begin_of_repeated_time(part: Slice, zone: ZoneInfo, start_date: str) -> Slice:
+    """The slice from the begin of the repeated time that it begins in, or just behind, but not from before the start
+    date: events of the second pass have the times of the first, and may have been created since that was read."""
     for repeated in repeated_times(part.first, part.first, zone):
         if repeated.begin < part.first <= earlier(repeated.end, -repeated.shift):
-            return replace(part, first=repeated.begin)
+            return replace(part, first=min(part.first, max(repeated.begin, start_date)))
     return part

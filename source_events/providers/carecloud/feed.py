@@ -40,6 +40,7 @@ class FeedReader:
         self._ignored: bool | None = None
         self._customers: set[str] = set()
         self._claimed_from: str | None = None
+        self._followed: set[str] = set()
 
     def read(self, part: Slice) -> Iterator[Page]:
         if self._check:
@@ -79,7 +80,12 @@ class FeedReader:
         return found
 
     def _window(self, part: Slice) -> Slice:
-        return from_begin_of_repeated_time(replace(part, undated=False), self._zone)
+        """The window of a slice; where the slice before it is read too, that one has the begin of a repeated time."""
+        window = replace(part, undated=False)
+        self._followed.add(earlier(part.last, -SECOND))
+        if part.first in self._followed:
+            return window
+        return from_begin_of_repeated_time(window, self._zone, self._config["start_date"])
 
     def _claim(self, first: str) -> list[Slice]:
         claimed = self._claimed_from
@@ -116,7 +122,7 @@ class CustomerReader(BatchReader):
     def slices_of(self, contact: str, start: str, end: str) -> Iterable[Slice]:
         if start == self._start_date:
             return [Slice(start, end, contact, open_start=True)]
-        window = from_begin_of_repeated_time(Slice(start, end, contact), self._zone)
+        window = from_begin_of_repeated_time(Slice(start, end, contact), self._zone, self._start_date)
         if contact not in self._feed.customers_without_times():
             return [window]
         # An installation may filter the feed, but not yet the customers' events; so they are taken from one answer.
