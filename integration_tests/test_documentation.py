@@ -224,6 +224,18 @@ def test_every_system_has_a_page_and_examples(provider: str) -> None:
     assert {path.name for path in (EXAMPLES / provider).iterdir()} >= {"config.json", "catalog.json", "state.json"}
 
 
+@pytest.mark.parametrize("name", [*providers.names(), "common"])
+def test_the_form_is_shown_folded_and_unfolded(name: str) -> None:
+    text = page("docs/form/README.md").text
+    folded, unfolded = (text.find(f"(pictures/{name}{suffix}.png)") for suffix in ("", "-unfolded"))
+    assert 0 < folded < unfolded
+
+
+def test_every_picture_of_the_form_is_shown() -> None:
+    shown = re.findall(r"\(pictures/(.+?)\)", page("docs/form/README.md").text)
+    assert sorted(shown) == sorted(path.name for path in (PROJECT / "docs/form/pictures").iterdir())
+
+
 @pytest.mark.parametrize("provider", providers.names())
 def test_every_stream_is_described_on_its_page(provider: str) -> None:
     text = page(f"docs/providers/{provider}.md").text

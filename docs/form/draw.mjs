@@ -1,6 +1,7 @@
-// Draws the connection form of the checkout that it is called in: the card of each system, and those that all have.
+// Draws the connection form of the checkout that it is called in: the card of each system, and those that all have, as
+// they first appear and with their optional fields unfolded.
 //
-//   node draw.mjs [--folded] [--into FOLDER]
+//   node draw.mjs [--into FOLDER]
 //
 // PYTHON names the interpreter that the connector is installed for, CHROMIUM the browser.
 
@@ -18,7 +19,6 @@ const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 const { values: options } = parseArgs({
   options: {
-    folded: { type: "boolean", default: false },
     into: { type: "string", default: "docs/form/pictures" },
   },
 });
@@ -70,24 +70,32 @@ const form = specification();
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
 await mkdir(options.into, { recursive: true });
 try {
-  for (const [number, { name, data }] of [...choices(form)].entries()) {
-    const drawn = await page(browser, bundle.outputFiles[0].text, { form, data, open: !options.folded });
-    const [system, ...others] = await drawn.locator("section").all();
-    if (number === 0) {
-      await drawn.screenshot({ path: `${options.into}/common.png`, fullPage: true, clip: await around(others) });
+  for (const [open, suffix] of [
+    [false, ""],
+    [true, "-unfolded"],
+  ]) {
+    for (const [number, { name, data }] of [...choices(form)].entries()) {
+      const drawn = await page(browser, bundle.outputFiles[0].text, { form, data, open });
+      const [system, ...others] = await drawn.locator("section").all();
+      const save = { fullPage: true, omitBackground: true };
+      if (number === 0) {
+        await drawn.screenshot({ ...save, path: `${options.into}/common${suffix}.png`, clip: await around(others) });
+      }
+      await drawn.screenshot({ ...save, path: `${options.into}/${name}${suffix}.png`, clip: await around([system]) });
+      await drawn.close();
     }
-    await system.screenshot({ path: `${options.into}/${name}.png` });
-    await drawn.close();
   }
 } finally {
   await browser.close();
 }
 console.log(`drawn into ${options.into}`);
 
-/** The smallest rectangle that has all of them in it. */
+/** The smallest rectangle of whole pixels that has all of them in it. */
 async function around(elements) {
   const boxes = await Promise.all(elements.map((element) => element.boundingBox()));
-  const [x, y] = [Math.min(...boxes.map((box) => box.x)), Math.min(...boxes.map((box) => box.y))];
-  const right = Math.max(...boxes.map((box) => box.x + box.width));
-  return { x, y, width: right - x, height: Math.max(...boxes.map((box) => box.y + box.height)) - y };
+  const x = Math.floor(Math.min(...boxes.map((box) => box.x)));
+  const y = Math.floor(Math.min(...boxes.map((box) => box.y)));
+  const right = Math.ceil(Math.max(...boxes.map((box) => box.x + box.width)));
+  const bottom = Math.ceil(Math.max(...boxes.map((box) => box.y + box.height)));
+  return { x, y, width: right - x, height: bottom - y };
 }

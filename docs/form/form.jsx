@@ -1,6 +1,6 @@
 // The connection form in a page of its own, drawn by the rules of Airbyte's specification reference: `order` sorts,
 // `group` makes cards, fields that are not required are folded away unless they have `always_show`, descriptions are
-// HTML, and `pattern_descriptor` stands beside the title of a text.
+// HTML, and `pattern_descriptor` stands beside the title of a text. Required and secret fields are marked.
 
 import Form from "@rjsf/core";
 import validator from "@rjsf/validator-ajv8";
@@ -49,13 +49,32 @@ function Description({ id, description }) {
   return description ? <p id={id} className="description" dangerouslySetInnerHTML={{ __html: description }} /> : null;
 }
 
+const LOCK = "M4 7V5a4 4 0 0 1 8 0v2h1v8H3V7zm2 0h4V5a2 2 0 0 0-4 0z";
+
+/** What stands behind a title: whether the field may be left out, and whether its value is hidden. */
+function Marks({ required, secret }) {
+  return (
+    <>
+      {required ? <span className="mark required">required</span> : <i>optional</i>}
+      {secret && (
+        <span className="mark secret">
+          <svg viewBox="0 0 16 16">
+            <path d={LOCK} />
+          </svg>
+          secret
+        </span>
+      )}
+    </>
+  );
+}
+
 function Field({ id, label, required, hidden, children, schema, rawDescription, rawErrors, displayLabel }) {
   if (hidden) return null;
   return (
-    <div className="field">
+    <div className={schema.oneOf ? "choice" : "field"}>
       {displayLabel && label && (
         <label htmlFor={id}>
-          {label} {required ? "" : <i>optional</i>}
+          {label} <Marks required={required} secret={schema.airbyte_secret} />
           {schema.pattern_descriptor && <span className="form">{schema.pattern_descriptor}</span>}
         </label>
       )}
@@ -66,7 +85,7 @@ function Field({ id, label, required, hidden, children, schema, rawDescription, 
   );
 }
 
-function Fields({ title, description, properties, schema, required: isRequired }) {
+function Fields({ title, description, properties, schema, required }) {
   const card = (names, heading) => {
     const members = properties.filter(({ name, hidden }) => names.includes(name) && !hidden);
     const shown = members.filter(({ name }) => schema.required?.includes(name) || schema.properties[name].always_show);
@@ -87,8 +106,10 @@ function Fields({ title, description, properties, schema, required: isRequired }
   const names = properties.map(({ name }) => name);
   if (!schema.groups) {
     return (
-      <div className="branch">
-        <h3>{title}</h3>
+      <div>
+        <h3>
+          {title} {schema.oneOf && <Marks required={required} />}
+        </h3>
         <Description description={description} />
         {card(names)}
       </div>
@@ -105,7 +126,7 @@ function List({ items, onAddClick, title, schema, required }) {
   return (
     <div className="list">
       <label>
-        {title} {required ? "" : <i>optional</i>}
+        {title} <Marks required={required} />
       </label>
       <Description description={schema.description} />
       {items}

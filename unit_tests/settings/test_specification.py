@@ -184,6 +184,15 @@ class TestAirbytesForm:
         shown = [name for name, field in BRANCHES[provider]["properties"].items() if field.get("always_show")]
         assert shown == (["scope"] if provider == "app_market" else [])
 
+    @pytest.mark.parametrize("provider", BRANCHES)
+    def test_what_is_read_is_asked_for_before_the_secret(self, provider):
+        branch = BRANCHES[provider]
+        fields = {name for name, field in branch["properties"].items() if field.get("always_show")}
+        shown = sorted(fields.union(branch["required"]), key=lambda name: branch["properties"][name]["order"])
+        *others, last = (branch["properties"][name] for name in shown)
+        assert last.get("airbyte_secret") or last["oneOf"]
+        assert not any(field.get("airbyte_secret") for field in others)
+
 
 def test_it_is_put_together_without_the_cdk():
     code = (
