@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,7 +28,8 @@ from sandbox.cloud4wi.generator import contact_id
 from sandbox.cloud4wi.streamed import number_of
 
 EVENTS = (10_000, 100_000, 1_000_000, 10_000_000)
-STATE_CONTACTS = (1, 10, 100, 1_000, 5_000, 20_000, 100_000)
+STATE_CONTACTS = (1, 10, 100, 1_000, 5_000, 10_000, 10_001, 20_000, 100_000)
+"""On both sides of the number up to which the state keeps a time for each listed contact."""
 MOST_STOCK_CONTACTS = 1_000
 MOST_STOCK_EVENTS = 100_000
 
@@ -130,7 +132,7 @@ def by_contacts(program: Program, number: int) -> dict[str, Any]:
     return {"program": program.name, "contacts": number, "last": seen.last, "largest": seen.largest}
 
 
-def as_markdown(content: dict[str, Any]) -> str:
+def as_markdown(content: Mapping[str, Any]) -> str:
     about = content["machine"]
     lines = [
         "# How the cost grows",
@@ -139,6 +141,8 @@ def as_markdown(content: dict[str, Any]) -> str:
         f"in pages of 10,000, {CONTACTS:,} contacts; CPU seconds beyond start-up. Each read was checked "
         "for completeness.",
         "",
+        "![How the cost grows](growth.svg)",
+        "",
         "| events | program | CPU s per million | peak MB |",
         "|---|---|---|---|",
         *(
@@ -146,7 +150,8 @@ def as_markdown(content: dict[str, Any]) -> str:
             for row in content["events"]
         ),
         "",
-        "The state of `contact_events` in bytes, at the end and at its largest, by number of contacts:",
+        "The state of `contact_events` in bytes, at the end and at its largest, by number of contacts in "
+        "`contact_ids`. It has a time for each of them, and where they are too many for that, one time for all.",
         "",
         "| contacts | program | last state | largest state |",
         "|---|---|---|---|",
