@@ -16,10 +16,11 @@ export DO_NOT_TRACK := 1
 export DEMO_PYTHON := $(CURDIR)/$(DEMO_VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit bench bench-quick bench-growth soak image-test constraints form clean
+.PHONY: help demo test lint unit bench bench-quick bench-growth bench-workers bench-pages soak image-test constraints form \
+	clean
 
 help: ## list the targets
-	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/installed $(DEMO_VENV)/installed ## load the sandbox's events into a warehouse and look at them
 	$(DEMO_PYTHON) -m demo
@@ -37,12 +38,21 @@ unit: $(VENV)/installed ## the unit tests
 
 bench: $(VENV)/installed $(BENCH_VENV)/installed ## measure speed and memory beside other tools: half an hour
 	$(VENV)/bin/python -m benchmarks
+	$(VENV)/bin/python -m benchmarks.render
 
 bench-quick: $(VENV)/installed $(BENCH_VENV)/installed ## the same with a tenth of the work: three minutes
 	$(VENV)/bin/python -m benchmarks --quick
 
 bench-growth: $(VENV)/installed $(BENCH_VENV)/installed ## how time, memory and state grow with events and contacts
 	$(VENV)/bin/python -m benchmarks.growth
+	$(VENV)/bin/python -m benchmarks.render
+
+bench-workers: $(VENV)/installed $(BENCH_VENV)/installed ## requests a second by number of workers: ten minutes
+	$(VENV)/bin/python -m benchmarks.workers
+	$(VENV)/bin/python -m benchmarks.render
+
+bench-pages: $(VENV)/installed $(BENCH_VENV)/installed ## write the results' pages and pictures anew, and what cites them
+	$(VENV)/bin/python -m benchmarks.render
 
 soak: $(VENV)/installed ## read two million events while everything goes wrong now and then: three minutes
 	$(VENV)/bin/python -m integration_tests.soak

@@ -58,11 +58,12 @@ def main() -> None:
         "machine": machine(versions()),
         "scale": asdict(scale),
     }
-    text = as_markdown(rows, about)
+    name = "quick" if options.quick else "benchmark"
+    text = as_markdown(rows, about, f"{name}.svg")
     say(f"\n{text}")
     output = options.output or (None if options.only else RESULTS)
     if output:
-        write(output, "quick" if options.quick else "benchmark", text, as_json(rows, about))
+        write(output, name, text, as_json(rows, about))
 
 
 def write(folder: Path, name: str, text: str, content: object) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sandbox.carecloud import BASE, EXTERNAL_APPLICATION_ID, LOGIN, PASSWORD
 from sandbox.cloud4wi import CLIENT_KEY, CLIENT_SECRET, EMPTY_ORGANIZATION_ID, ORGANIZATION_ID
+from sandbox.swipe_one import API_KEY, WORKSPACE_ID
 
 PROJECT = Path(__file__).resolve().parent.parent
 PEERS = PROJECT / ".venv-bench/bin/python"
@@ -141,6 +142,8 @@ def _account(task: Task) -> dict[str, str]:
             "password": PASSWORD,
             "external_application_id": EXTERNAL_APPLICATION_ID,
         }
+    if task.provider == "swipe_one":
+        return {"url": f"{task.url}/api", "workspace_id": WORKSPACE_ID, "api_key": API_KEY}
     return {
         "url": task.url,
         "organization_id": task.organization,
@@ -158,7 +161,7 @@ def _provider(task: Task) -> dict[str, Any]:
             "time_zone": "Europe/Prague",
             "credentials": {"auth_type": "bearer", **account},
         }
-    return {"provider_type": "cloud4wi", "api_url": account.pop("url"), **account}
+    return {"provider_type": task.provider, "api_url": account.pop("url"), **account}
 
 
 def peers_installed() -> bool:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cost import Cost
 from benchmarks.parts import Row
 
 CONNECTOR, STOCK, SPLICE = "connector", "stock declarative source", "limit: raw splice"
+SOCKETS = "limit: sockets and raw splice"
 PEERS = ("Meltano singer-sdk tap", "dlt rest_api, extract", "dlt rest_api, to JSONL")
 
 Rows = Mapping[tuple[str, str], Row]
@@ -148,6 +150,28 @@ def as_json(rows: Sequence[Row], about: Mapping[str, Any]) -> dict[str, Any]:
     return {**about, "targets": judged(rows), "rows": figures}
 
 
+def row_of(figures: Mapping[str, Any]) -> Row:
+    """A row of the JSON as it was measured."""
+    startup = Cost(**figures["startup"]) if figures["startup"] else None
+    measured = {name: figures[name] for name in ("part", "program", "records", "requests", "unit")}
+    return Row(**measured, cost=Cost(**figures["cost"]), startup=startup)
+
+
+def limit_of_requests(rows: Sequence[Row]) -> str:
+    """How many requests a second the connector makes in such a part, what bounds it, and what others make."""
+    rates = {row.program: row.per_second or 0 for row in rows}
+    (own,) = (row for row in rows if row.program == CONNECTOR)
+    text = f"{rates[CONNECTOR]:,.0f} {own.unit}s a second"
+    cores = rates[CONNECTOR] * own.per_million / 1_000_000
+    if rates[CONNECTOR] >= 0.9 * rates.get(SOCKETS, float("inf")):
+        text += ", bounded by the answers"
+    elif cores >= 0.85:
+        text += f", bounded by its own work, which takes {cores:.2f} of a core"
+    others = ((SOCKETS, "bare sockets"), (STOCK, "the stock source"))
+    beside = ", ".join(f"{title} {rates[name]:,.0f}" for name, title in others if name in rates)
+    return f"{text} ({beside})" if beside else text
+
+
 TITLES = {
     "read": "Reading Cloud4Wi events in pages of 10,000",
     "pages": "The same in pages of 100",
@@ -158,7 +182,7 @@ TITLES = {
 }
 
 
-def as_markdown(rows: Sequence[Row], about: Mapping[str, Any]) -> str:
+def as_markdown(rows: Sequence[Row], about: Mapping[str, Any], picture: str = "benchmark.svg") -> str:
     machine = about["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     lines = [
@@ -171,6 +195,8 @@ def as_markdown(rows: Sequence[Row], about: Mapping[str, Any]) -> str:
         "one contact), and is taken off the figures per million and per second. Slow programs get less of the work, as "
         "the number of records says. What each program wrote was compared with what the sandbox serves, event by event."
         " Seconds, and what follows from them, depend on what else the machine does; CPU seconds hardly do.",
+        "",
+        f"![CPU seconds for a million]({picture})",
         "",
         "| target | wanted | measured | met |",
         "|---|---|---|---|",
@@ -186,8 +212,17 @@ def as_markdown(rows: Sequence[Row], about: Mapping[str, Any]) -> str:
             for row in startups
         ]
     for part in dict.fromkeys(row.part for row in rows if row.startup):
-        lines += ["", f"## {TITLES.get(part, part)}", "", *_table([row for row in rows if row.part == part])]
+        of_part = [row for row in rows if row.part == part]
+        lines += ["", f"## {TITLES.get(part, part)}", "", *_table(of_part)]
+        if part.startswith("contacts") and any(row.program == CONNECTOR for row in of_part):
+            lines += ["", f"The connector makes {limit_of_requests(of_part)}."]
     return "\n".join(lines) + "\n"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """The lines of a table in Markdown."""
+    first, *others = (f"| {' | '.join(map(str, row))} |".replace("|  |", "| |") for row in (head, *rows))
+    return [first, f"|{'---|' * len(head)}", *others]
 
 
 def _table(rows: Sequence[Row]) -> list[str]:

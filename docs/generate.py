@@ -1,7 +1,7 @@
 """`python -m docs.generate` brings the parts of the documentation that repeat the code up to date.
 
 Such a part stands between `<!-- generated: KIND ARGUMENTS -->` and `<!-- end -->`; a test fails when one is out of
-date. Everything comes from the specification, the manifests and the schemas.
+date. Everything comes from the specification, the manifests, the schemas and the results of the benchmarks.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import claims
 from source_events import providers
 from source_events.settings.specification import specification
 
@@ -218,7 +219,11 @@ def _table(head: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequenc
 
 KINDS: Mapping[str, Callable[..., Iterator[str]]] = {
     function.__name__: function
-    for function in (common_configuration, configuration, streams, stream_overview, fields, entities)
+    for function in (
+        *(common_configuration, configuration, streams, stream_overview, fields, entities),
+        *(claims.speed, claims.requests_a_second, claims.requests_of_contacts, claims.sync_times),
+        *(claims.memory, claims.state),
+    )
 }
 
 if __name__ == "__main__":
