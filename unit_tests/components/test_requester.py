@@ -278,7 +278,7 @@ class TestFailure:
         made = endpoint(refusals={404: {"gone": True, "message": "It is skipped."}})
         assert made.ask(replace(PART, contact="c"), {}) is None
         assert runtime.stream("s").counts.now.gone == 1
-        assert "s: It is skipped. Contact: c." in log.text
+        assert "s: It is skipped: c." in log.text
 
     def test_a_request_that_is_closed_while_it_waits_ends(self, network, runtime, endpoint):
         def close() -> Response:
