@@ -178,6 +178,7 @@ class Requester:
             if renewals:
                 # Somebody else's login may have come in between. Where it was a missing permission, it still is one.
                 self._runtime.wait(2.0 ** (renewals - 2) * random.uniform(0.5, 1.5))
+                self._stream.raise_failure()
             headers = authenticator.headers(instead_of=headers)
         return reply
 

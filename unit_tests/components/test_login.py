@@ -4,10 +4,11 @@ import threading
 from typing import Any
 
 import pytest
-from airbyte_cdk.models import Status
+from airbyte_cdk.models import FailureType, Status
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 
 from source_events.components import requester
+from source_events.runtime import Runtime
 from source_events.source import SourceEvents
 from source_events.transport.rate import Rate
 from unit_tests.providers.cloud4wi import requests, responses
@@ -129,6 +130,20 @@ class TestExpiry:
         assert error["failure_type"] == "config_error"
         assert "the scopes organization_read and events_read" in error["message"]
         assert waits == [0.5, 1.0, 2.0]
+
+    def test_a_slice_that_waits_does_not_ask_again_where_another_has_found_that_out(self, network, monkeypatch):
+        network.expect(requests.login(), responses.token("old"), responses.token("new"))
+        for refused in ("old", "new"):
+            network.expect(requests.feed(*DAY, token=refused), responses.error(403))
+
+        def fail_meanwhile(runtime: Runtime, seconds: float) -> None:
+            if seconds:
+                runtime.token.drop("new")
+                runtime.token.get(lambda: "of another slice")
+                runtime.stream("org_events").fail("another slice says so", FailureType.config_error)
+
+        monkeypatch.setattr(Runtime, "wait", fail_meanwhile)
+        assert read("org_events").error()["message"] == "org_events: another slice says so"
 
     def test_a_check_believes_the_second_refusal(self, network, waits):
         network.expect(requests.login(), responses.token("old"), responses.token("new"))
