@@ -41,6 +41,7 @@ from source_events.components.cursors import ContactCursor
 from source_events.components.factory import Factory
 from source_events.components.partition import PagePartitions, page_of
 from source_events.records.lines import splice
+from source_events.records.rows import UNKNOWN_FIELDS
 from source_events.report import Report
 from source_events.restrictions import tell_unmatched, told_of_nothing
 from source_events.runtime import Runtime, StreamRun
@@ -195,7 +196,8 @@ class EventsDeclarativeSource(ConcurrentDeclarativeSource):
     def reader(self, definition: Mapping[str, Any]) -> Any:
         """What reads a stream."""
         run = self.runtime.stream(definition["name"])
-        known = self._schema(definition)["properties"]
+        # A row's own field of that name is one that the schema does not speak of.
+        known = [name for name in self._schema(definition)["properties"] if name != UNKNOWN_FIELDS]
         return Factory(self._config, self.runtime, run, known).make(definition["retriever"])
 
     def _stream(self, definition: Mapping[str, Any]) -> DefaultStream:

@@ -8,7 +8,8 @@ from airbyte_cdk.sources.declarative.concurrent_declarative_source import Concur
 
 import source_events
 from source_events.settings.configuration import InvalidConfiguration
-from source_events.source import ReadFailed, SourceEvents, bind
+from source_events.report import ReadFailed
+from source_events.source import SourceEvents, bind
 from unit_tests.exchange import Response
 from unit_tests.providers.cloud4wi import requests, responses
 from unit_tests.reading import LOGGER, cloud4wi, configuration, read

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
-from source_events.records.rows import Row, fields_of
+from source_events.records.rows import UNKNOWN_FIELDS, Row, fields_of
 
 COMMA, OPENING_BRACE = b",{"
 _encoder = msgspec.json.Encoder()
@@ -22,13 +22,17 @@ def splice(rows: Iterable[Row[Any]], head: bytes = b"", tail: bytes = b"\n") -> 
     """For each row `head`, its bytes with the envelope's fields at their end, and `tail`.
 
     A field that the row has itself would then stand there twice: the names in `native` are taken out first, with all
-    other values kept byte for byte.
+    other values kept byte for byte; a row's own `unknownFields` stands within the envelope's.
     """
     lines = bytearray()
     encode_into = _encoder.encode_into
     for row in rows:
         lines += head
-        lines += without_fields(row.native, row.raw) if row.native else row.raw
+        unknown = row.envelope.unknownFields
+        if row.native or (unknown is not UNSET and UNKNOWN_FIELDS in unknown):
+            lines += without_fields((*row.native, UNKNOWN_FIELDS), row.raw)
+        else:
+            lines += row.raw
         closing_brace = len(lines) - 1
         encode_into(row.envelope, lines, closing_brace)
         if lines[closing_brace - 1] == OPENING_BRACE:

@@ -61,8 +61,11 @@ class Page:
         self.count = len(self.rows)
 
     def keep_before(self, time: str) -> None:
-        """Drop the records from this time on."""
-        rows = [row for row in self.rows if row.envelope.createdAt < time] if time else []
+        """Drop the records from this second on; those without a time stay."""
+        second = time[:19]
+        self._keep([row for row in self.rows if (row.envelope.createdAt or "")[:19] < second])
+
+    def _keep(self, rows: Sequence[Row[Any]]) -> None:
         self.rows, self.count = rows, len(rows)
         self.latest = max((row.envelope.createdAt for row in rows if row.envelope.createdAt), default=None)
 
@@ -75,7 +78,7 @@ class Page:
 
     def drop(self) -> None:
         """Let go of records that nobody wants."""
-        self.keep_before("")
+        self._keep(())
         self.release()
 
     def release(self) -> None:

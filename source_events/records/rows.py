@@ -75,7 +75,12 @@ class RowFields(Generic[Needed]):
             forbid_unknown_fields=known is not None,
             gc=False,
         )
-        self._known = declared | set(others)
+        self._known = frozenset(known or ())
+        self._unnamed = [
+            (field.name, field.default)
+            for field in fields(needed)
+            if known is not None and field.encode_name not in self._known
+        ]
         self._decode: Any = msgspec.json.Decoder(strict).decode
         self._decode_leniently = msgspec.json.Decoder(needed).decode
 
@@ -84,10 +89,12 @@ class RowFields(Generic[Needed]):
         :raises msgspec.DecodeError: if a needed field is missing or not of its type
         """
         try:
-            return self._decode(raw), UNSET
+            needed: Needed = self._decode(raw)
+            if all(getattr(needed, name) == default for name, default in self._unnamed):
+                return needed, UNSET
         except msgspec.ValidationError:
             needed = self._decode_leniently(raw)
-            return needed, {name: value for name, value in fields_of(raw).items() if name not in self._known} or UNSET
+        return needed, {name: value for name, value in fields_of(raw).items() if name not in self._known} or UNSET
 
 
 fields_of = msgspec.json.Decoder(dict[str, Raw]).decode

@@ -11,12 +11,17 @@ import pytest
 from msgspec import Raw
 
 from source_events.process.output import LineWriter
-from source_events.records.page import Identity, Page, Row
+from source_events.records.page import Page
+from source_events.records.rows import Identity, Row
+from source_events.transport.memory import Memory
+
+
+MEMORY = Memory()
 
 
 def page(*lines: bytes) -> Page:
     rows = [Row(Raw(line), Identity("p", "o")) for line in lines]
-    return Page(rows, len(lines), None, frozenset(), 0, len(lines), None, None, object())
+    return Page(rows, received=len(lines), memory=MEMORY.reserve(1))
 
 
 class TestWriter:
@@ -46,7 +51,17 @@ class TestWriter:
     def test_a_written_page_has_left(self, stream):
         written = page(b"{}")
         LineWriter(stream).write_page("s", written)
-        assert (written.rows, written.reservation) == ((), None)
+        assert (written.rows, written.memory) == ((), None)
+
+    def test_one_that_cannot_be_written_has_left_too(self):
+        class Full(io.BytesIO):
+            def write(self, data: Any) -> int:
+                raise OSError("no space left")
+
+        written = page(b"{}")
+        with pytest.raises(OSError, match="no space"):
+            LineWriter(Full()).write_page("s", written)
+        assert (written.rows, written.memory) == ((), None)
 
     def test_a_page_without_records_writes_nothing(self, stream):
         LineWriter(stream).write_page("s", page())

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_events.records.times import UnreadableTime, earlier, format_time, local_time, normalize_time, to_local
+from source_events.records.rows import Envelope
+from source_events.records.times import (
+    UnreadableTime,
+    are_normal,
+    earlier,
+    format_time,
+    local_time,
+    normalize_time,
+    normalize_times,
+    to_local,
+)
 
 PRAGUE = ZoneInfo("Europe/Prague")
 
@@ -186,3 +196,57 @@ def test_a_clock_does_not_show_such_a_time_also_where_its_hour_is_known(time):
     local_time("2024-05-01 12:00:00", PRAGUE)
     with pytest.raises(UnreadableTime):
         local_time(time, PRAGUE)
+
+
+def dated(event_id: str = "e", created_at: str | None = "2024-01-01T00:00:00Z") -> Envelope:
+    return Envelope(event_id, "cloud4wi", "visit", created_at)
+
+
+class TestPagesOfTimes:
+    @pytest.mark.parametrize("time", ["yesterday", "", "2022-07-21T18:41:09", "2022-02-30T00:00:00Z"])
+    def test_a_page_names_the_record_whose_time_is_none(self, time):
+        with pytest.raises(UnreadableTime) as caught:
+            normalize_times([dated("before"), dated("broken", time), dated("after")])
+        assert (caught.value.record_id, caught.value.time) == ("broken", time)
+
+    def test_a_page_may_mix_notations(self):
+        page = [
+            dated(created_at="2022-07-21T18:41:09Z"),
+            dated(created_at="2022-07-21t18:41:09z"),
+            dated(created_at="2022-07-21T18:41:09.25+02:00"),
+            dated(created_at="2022-07-21T18:41:09+0200"),
+        ]
+        normalize_times(page)
+        assert [each.createdAt for each in page] == [
+            "2022-07-21T18:41:09Z",
+            "2022-07-21T18:41:09Z",
+            "2022-07-21T16:41:09.25Z",
+            "2022-07-21T16:41:09Z",
+        ]
+
+    @pytest.mark.parametrize(
+        ("times", "normal"),
+        [
+            ([], True),
+            (["2024-01-01T00:00:00Z"], True),
+            (["2024-01-01T00:00:00Z", "2024-02-29T23:59:59Z"], True),
+            (["2024-01-01T00:00:00.5Z", "2024-01-01T00:00:01.0Z"], True),
+            (["2024-01-01T00:00:00.123456Z"], True),
+            (["2024-01-01T00:00:00.1234567Z"], False),
+            (["2024-01-01T00:00:00Z", "2024-01-01T00:00:00.5Z"], False),
+            (["2024-01-01T00:00:00Z", "2024-01-01 00:00:00Z"], False),
+            (["2024-01-01T00:00:00Z", "2024-01-01T00:00:00z"], False),
+            (["2024-01-01T00:00:00Z", "2024-02-30T00:00:00Z"], False),
+            (["2024-01-01T00:00:00+00:00"], False),
+            (["2024-01-01T00:00:00"], False),
+            (["00:00T:00:00:00:00:Z"], False),
+            ([""], False),
+        ],
+    )
+    def test_times_are_normal_as_a_page_or_looked_at_one_by_one(self, times, normal):
+        assert are_normal(times) is normal
+
+    def test_an_envelope_without_a_time_keeps_none(self):
+        page = [dated("a", None), dated("b", "2022-07-21T18:41:09+02:00")]
+        normalize_times(page)
+        assert [each.createdAt for each in page] == [None, "2022-07-21T16:41:09Z"]
