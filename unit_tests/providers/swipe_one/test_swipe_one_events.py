@@ -16,10 +16,6 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
-
-from source_events.components.contacts import ContactRetriever
-from source_events.components.decoder import AnswerRefused
-from source_events.components.selection import EventFilter
 from source_events.providers.swipe_one.components import (
     ContactDecoder,
     EventDecoder,
@@ -28,8 +24,12 @@ from source_events.providers.swipe_one.components import (
     ListedContactRetriever,
     overlap,
 )
-from source_events.records.page import PAGE, Answer, Draft, finish, page_of, splice
 from source_events.transport.connection import Connection, PageResponse
+
+from source_events.components.contacts import ContactRetriever
+from source_events.components.decoder import AnswerRefused
+from source_events.components.selection import EventFilter
+from source_events.records.page import PAGE, Answer, Draft, finish, page_of, splice
 
 Json = dict[str, Any]
 CONFIG: Json = {
