@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jsonschema import Draft7Validator
+
+from source_events import providers
+from source_events.records.rows import UNKNOWN_FIELDS
 
 Json = Mapping[str, Any]
 
@@ -69,3 +73,9 @@ def _path(parts: Any) -> str:
     for part in parts:
         path = f"{path}[]" if isinstance(part, int) else _joined(path, part)
     return path
+
+
+def names_in(provider: str, schema: str) -> list[str]:
+    """The top-level fields that a provider's schema names, as decoders are given them."""
+    path = providers.FOLDER / provider / "schemas" / f"{schema}.json"
+    return [name for name in json.loads(path.read_text(encoding="utf-8"))["properties"] if name != UNKNOWN_FIELDS]

@@ -31,7 +31,8 @@ class Paging(ABC):
 
     A page ends its slice if it has no rows. It also does if all that is announced has been received, and either
     `total`, by documentation, is the number of all the rows, or the page has fewer rows than the fullest one that the
-    endpoint has served in this sync. An announced number alone ends nothing.
+    endpoint has served in this sync. An announced number alone ends nothing, and one that is less than what came is no
+    number of all the rows.
     """
 
     def __init__(self, *, total: bool = False) -> None:
@@ -50,7 +51,7 @@ class Paging(ABC):
             return True
         if page.announced is None or received < page.announced:
             return False
-        return self._total or page.received < fullest
+        return self._total or (page.received < fullest and received == page.announced)
 
 
 class Pages(ABC):

@@ -74,6 +74,11 @@ class TestEnd:
         assert after(pages, ("a", "b"), "t1", 3) == TOKENS
         assert after(pages, ("c",), "t2", 3) is None
 
+    @pytest.mark.parametrize("announced", [0, 1, 2], ids=["nothing", "the rows of the page", "less"])
+    def test_a_number_that_is_less_than_what_came_is_no_total(self, pages, announced):
+        assert after(pages, ("a", "b"), "t1", 2) == TOKENS
+        assert after(pages, ("c",), "t1", announced) == TOKENS
+
     def test_so_it_is_where_the_fullest_page_was_another_slices(self):
         paging = TokenPaging("t")
         after(paging.begin(), ("a", "b"), "t1", 4)

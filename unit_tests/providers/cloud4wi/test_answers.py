@@ -10,24 +10,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Raw
-from requests import Response
 
 from source_events.components.decoder import AnswerRefused
-from source_events.providers.cloud4wi.components import EventDecoder
-from source_events.records.page import ENVELOPE_FIELDS, Draft, finish, splice
+from source_events.providers.cloud4wi.answers import EventDecoder
+from source_events.records.lines import splice
+from source_events.records.rows import ENVELOPE_FIELDS
 from unit_tests.providers.cloud4wi import responses
+from unit_tests.schemas import names_in
 
-DECODER = EventDecoder({"provider": {"organization_id": "configured"}})
+DECODER = EventDecoder({"provider": {"organization_id": "configured"}}, names_in("cloud4wi", "events"))
+KNOWN = names_in("cloud4wi", "events")
 EVENTS = responses.example()["events"]
 
 
 def record(native: Any) -> bytes:
     """The line that a row becomes; the row is JSON already, or made such."""
     row = native if isinstance(native, bytes) else json.dumps(native, separators=(",", ":")).encode()
-    response = Response()
-    response._content = b'{"events":[' + row + b"]}"
-    answer = DECODER.answer(response)
-    [line] = splice(finish(Draft(answer, [DECODER.row(raw) for raw in answer.rows])).rows).splitlines()
+    answer = DECODER.decode(b'{"events":[' + row + b"]}")
+    [line] = splice(map(DECODER.row, answer.rows)).splitlines()
     return bytes(line)
 
 
@@ -114,7 +114,7 @@ class TestExample:
         on_one_line = published.replace(b"\n", b"")
         answer = DECODER.decode_body(on_one_line)
         assert (len(answer.rows), answer.announced, answer.token) == (19, 20, None)
-        lines = splice(finish(Draft(answer, [DECODER.row(raw) for raw in answer.rows])).rows).splitlines()
+        lines = splice(map(DECODER.row, answer.rows)).splitlines()
         rows = [bytes(raw) for raw in DECODER.decode_body(on_one_line).rows]
         assert all(line.startswith(row[:-1] + b",") for row, line in zip(rows, lines, strict=True))
 
@@ -182,6 +182,17 @@ class TestForms:
         assert json.loads(record(native)).items() >= native.items()
 
     @pytest.mark.parametrize("native", [responses.event("e"), flat()], ids=["wrapped", "flat"])
+    def test_fields_that_the_schema_does_not_name_stand_there_once_more_and_the_row_is_untouched(self, native):
+        row = json.dumps({**native, "new": [1.50], "": None}, separators=(",", ":"))
+        found = json.loads(record(row.encode()))
+        assert found.items() >= {**native, "new": [1.5], "": None}.items()
+        assert found["unknownFields"] == {"new": [1.5], "": None}
+
+    @pytest.mark.parametrize("native", [responses.event("e"), flat(), *EVENTS[:3]])
+    def test_where_there_are_none_there_is_no_such_field(self, native):
+        assert b"unknownFields" not in record(native)
+
+    @pytest.mark.parametrize("native", [responses.event("e"), flat()], ids=["wrapped", "flat"])
     def test_half_a_surrogate_pair_as_cut_off_texts_have_it_loses_no_event(self, native):
         assert json.loads(record({**native, "where": {"locationName": "\ud83d"}}))["id"] == "e"
 
@@ -203,7 +214,8 @@ def test_any_event_becomes_the_union_of_itself_and_its_envelope(fields, organiza
     native: dict[str, Any] = {name: value for name, value in fields.items() if name not in reserved}
     native |= {"customerId": contact, "when": {"createdAt": "2024-01-01T00:00:00.5Z"}, **organization}
     native |= {"event": {"id": "e", "type": "visit"}} if wrapped else {"id": "e", "type": "visit"}
-    assert json.loads(record(native)) == native | {
+    unknown = {name: value for name, value in native.items() if name not in KNOWN}
+    assert json.loads(record(native)) == native | ({"unknownFields": unknown} if unknown else {}) | {
         "id": "e",
         "provider": "cloud4wi",
         "type": "visit",

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Raw
+
+from source_events.components.selection import Selection
+from source_events.components.windows import Slice
+from source_events.providers.swipe_one.contacts import ListedContacts
+from source_events.records.page import Page
+from source_events.runtime import Runtime
+from unit_tests.parts import Slices
+from unit_tests.providers.swipe_one.reading import CONFIG, contacts
+
+
+def test_listed_contacts_carry_the_time_of_their_creation_where_it_is_one() -> None:
+    rows = [
+        b'{"_id":"a","createdAt":"2024-01-01T02:00:00.5+02:00"}',
+        b'{"_id":"b","createdAt":"?"}',
+        b'{"_id":"c"}',
+        b'{"_id":"d","createdAt":5}',
+    ]
+    runtime = Runtime(1)
+
+    def pages(part: Slice) -> Iterator[Page]:
+        decoded: list[Any] = [contacts().row(Raw(row)) for row in rows]
+        page = Selection(CONFIG, runtime.stream("contacts")).begin(part).page_of_rows(decoded)
+        page.memory = runtime.memory.reserve(1)
+        yield page
+
+    listed = ListedContacts(Slices(pages))  # type: ignore[arg-type]
+    found = [(contact.id, contact.created_at) for contact in listed.contacts("", "")]
+    assert found == [("a", "2024-01-01T00:00:00.5Z"), ("b", None), ("c", None), ("d", None)]
+    assert runtime.memory.used == 0
+
+
+def test_they_are_listed_in_the_order_of_their_creation() -> None:
+    assert ListedContacts.by_creation is True
