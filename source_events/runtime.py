@@ -193,6 +193,10 @@ class Token:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._value: str | None = None
+        self.proving = threading.Lock()
+        """Held by the thread that finds out whether a token will ever be accepted."""
+        self.dropped = 0
+        """How many tokens have been refused."""
         self.accepted = False
         """Whether a request of this command has been answered with a token."""
 
@@ -207,6 +211,7 @@ class Token:
         with self._lock:
             if self._value == refused:
                 self._value = None
+                self.dropped += 1
 
 
 class Workers:

@@ -7,8 +7,8 @@ from airbyte_cdk.models import Status
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 
 import source_events
-from source_events.settings.configuration import InvalidConfiguration
 from source_events.report import ReadFailed
+from source_events.settings.configuration import InvalidConfiguration
 from source_events.source import SourceEvents, bind
 from unit_tests.exchange import Response
 from unit_tests.providers.cloud4wi import requests, responses

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from airbyte_cdk.sources.types import Config
@@ -19,7 +20,10 @@ class Authenticator(ABC):
     """
 
     refused_with: int | None = None
-    renewals = 1
+
+    @property
+    def renewals(self) -> int:
+        return 1
 
     @abstractmethod
     def headers(self, instead_of: Mapping[str, str] | None = None) -> Mapping[str, str]:
@@ -28,6 +32,10 @@ class Authenticator(ABC):
     def accept(self) -> None:
         """A request has been answered with headers of this authenticator; who logs in wants to know."""
         return
+
+    def renewing(self) -> AbstractContextManager[None]:
+        """While headers that have been refused are renewed; one thread may find out for all that it is of no use."""
+        return nullcontext()
 
     def is_used_elsewhere(self, refused: Mapping[str, str]) -> bool:
         """Whether headers that were new and are refused all the same have been made invalid by somebody else."""

@@ -159,6 +159,17 @@ def undocumented(reply: Reply, error: Exception) -> Passing:
     )
 
 
+def used_elsewhere(reply: Reply) -> Passing:
+    """What it means that a new token is refused where earlier ones have been accepted."""
+    return Passing(
+        f"The API refuses the token of a new login ({reply.status}), although earlier ones were accepted: the account "
+        "is in use elsewhere, and each login there ends the session here",
+        "Give each connection an account of its own, or let them run one after the other. If nobody else uses it, "
+        "check its permissions.",
+        crowded=True,
+    )
+
+
 def status_of(reply: Reply) -> str:
     return f"{reply.status} {reply.reason}".strip()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.types import Config
@@ -32,10 +33,14 @@ class LoginAuthenticator(Authenticator):
 
     def __init__(self, config: Config, runtime: Runtime, login: Login, refused_with: int) -> None:
         self.refused_with = refused_with
-        self.renewals = 1 if runtime.check else MOST_RENEWALS
         self._login = login
         self._runtime = runtime
         self._part = Slice(config["start_date"], config["end_date"])
+
+    @property
+    def renewals(self) -> int:
+        """What one stream has tried in vain, another need not try as often."""
+        return 1 if self._runtime.check else max(MOST_RENEWALS - self._runtime.token.dropped, 1)
 
     def headers(self, instead_of: Mapping[str, str] | None = None) -> Mapping[str, str]:
         if instead_of is not None:
@@ -44,6 +49,13 @@ class LoginAuthenticator(Authenticator):
 
     def accept(self) -> None:
         self._runtime.token.accepted = True
+
+    @contextmanager
+    def renewing(self) -> Iterator[None]:
+        """One thread at a time, as long as no token has been accepted: for a missing permission, each would log in."""
+        token = self._runtime.token
+        with nullcontext() if token.accepted else token.proving:
+            yield
 
     def is_used_elsewhere(self, refused: Mapping[str, str]) -> bool:
         if self._runtime.token.accepted:

@@ -28,6 +28,7 @@ from source_events.components.errors import (
     refusals_of,
     unanswered,
     undocumented,
+    used_elsewhere,
 )
 from source_events.components.paging import PageParameters
 from source_events.components.templates import NAMES, Bounds, Template
@@ -157,29 +158,32 @@ class Requester:
         if authenticator is None:
             return self._fetch(request, settings, reserve)
         headers = authenticator.headers()
-        for renewals in range(authenticator.renewals + 1):
-            request.headers.update(headers)
-            reply = self._fetch(request, settings, reserve)
-            if reply.status != authenticator.refused_with:
-                if reply.ok:
-                    authenticator.accept()
-                return reply
-            if renewals and authenticator.is_used_elsewhere(headers):
+        reply = self._sent_with(headers, request, settings, reserve)
+        if reply.status != authenticator.refused_with:
+            return reply
+        with authenticator.renewing():
+            for renewal in range(1, authenticator.renewals + 1):
                 reply.release()
-                raise Passing(
-                    f"The API refuses the token of a new login ({reply.status}), although earlier ones were accepted: "
-                    "the account is in use elsewhere, and each login there ends the session here",
-                    "Give each connection an account of its own, or let them run one after the other.",
-                    crowded=True,
-                )
-            if renewals == authenticator.renewals:
-                break
-            reply.release()
-            if renewals:
-                # Somebody else's login may have come in between. Where it was a missing permission, it still is one.
-                self._runtime.wait(2.0 ** (renewals - 2) * random.uniform(0.5, 1.5))
+                if renewal > 1:
+                    # Somebody else's login may have come in between; a missing permission is still missing.
+                    self._runtime.wait(2.0 ** (renewal - 3) * random.uniform(0.5, 1.5))
                 self._stream.raise_failure()
-            headers = authenticator.headers(instead_of=headers)
+                headers = authenticator.headers(instead_of=headers)
+                reply = self._sent_with(headers, request, settings, reserve)
+                if reply.status != authenticator.refused_with:
+                    return reply
+                if authenticator.is_used_elsewhere(headers):
+                    reply.release()
+                    raise used_elsewhere(reply)
+        return reply
+
+    def _sent_with(
+        self, headers: Mapping[str, str], request: requests.PreparedRequest, settings: Mapping[str, Any], reserve: bool
+    ) -> Reply:
+        request.headers.update(headers)
+        reply = self._fetch(request, settings, reserve)
+        if self._authenticator is not None and reply.ok:
+            self._authenticator.accept()
         return reply
 
     def _fetch(self, request: requests.PreparedRequest, settings: Mapping[str, Any], reserve: bool) -> Reply:

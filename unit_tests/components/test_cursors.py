@@ -126,7 +126,7 @@ class TestBatches:
     @pytest.mark.parametrize("name", [".", ".."])
     def test_a_contact_of_dots_alone_is_skipped_and_the_log_says_so(self, log, name):
         assert list(Sync("a", name, "...").starts()) == ["a", "..."]
-        assert log.text == "A contact is skipped, because an id of dots alone cannot be asked for."
+        assert log.text == f"A contact is skipped, because an id of dots alone cannot be asked for: {name}"
 
 
 class TestStarts:

@@ -206,7 +206,8 @@ class TestUseElsewhere:
         assert error["message"] == (
             "org_events: The API refuses the token of a new login (403), although earlier ones were accepted: the "
             "account is in use elsewhere, and each login there ends the session here (attempt 8 of 8). Give each "
-            "connection an account of its own, or let them run one after the other."
+            "connection an account of its own, or let them run one after the other. If nobody else uses it, check its "
+            "permissions."
         )
         assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]
 

@@ -15,7 +15,6 @@ from source_events.records.page import Page
 from source_events.records.rows import Identity, Row
 from source_events.transport.memory import Memory
 
-
 MEMORY = Memory()
 
 
