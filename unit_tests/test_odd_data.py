@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +18,32 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from source_events.components.decoder import AnswerDecoder, AnswerRefused
-from source_events.components.selection import PageExtractor
-from source_events.providers.app_market import components as app_market
-from source_events.providers.carecloud import components as carecloud
-from source_events.providers.cloud4wi import components as cloud4wi
-from source_events.providers.swipe_one import components as swipe_one
-from source_events.records.page import ENVELOPE_FIELDS, PAGE, Draft, finish, splice
-from source_events.records.times import UnreadableTime
-from source_events.transport.connection import Connection, PageResponse
+from source_events.components.decoder import AnswerRefused, Decoder
+from source_events.components.selection import Selection, SliceSelection
+from source_events.components.windows import Slice
+from source_events.providers.app_market import answers as app_market
+from source_events.providers.app_market.selection import Occurrences
+from source_events.providers.carecloud import answers as carecloud
+from source_events.providers.carecloud.property_records import PropertyRecords, PropertyRecordSelection
+from source_events.providers.cloud4wi import answers as cloud4wi
+from source_events.providers.swipe_one import answers as swipe_one
+from source_events.providers.swipe_one import twins
+from source_events.records.lines import splice
+from source_events.records.rows import ENVELOPE_FIELDS, UNKNOWN_FIELDS, Row
+from source_events.runtime import Runtime
+from unit_tests.parts import completed
+from unit_tests.schemas import names_in
 
 TIME = "2024-01-01T00:00:00Z"
-EXPECTED = (msgspec.DecodeError, AnswerRefused, AirbyteTracedException, UnreadableTime)
-"""What the error handler, the extractor and the filter turn into an error for people."""
+EXPECTED = (msgspec.DecodeError, AnswerRefused, AirbyteTracedException)
+"""An error for people, and what the requester turns into one."""
 
 
 @dataclass(frozen=True)
 class Case:
     """A decoder, a row with no more than it needs, and the answer around rows."""
 
-    decoder: AnswerDecoder
+    decoder: Decoder
     row: Mapping[str, Any]
     around: tuple[bytes, bytes]
     added: frozenset[str] = frozenset(ENVELOPE_FIELDS)
@@ -47,9 +54,8 @@ class Case:
         return self.around[0] + b",".join(rows) + self.around[1]
 
 
-def case(decoder: Callable[..., AnswerDecoder], provider: dict[str, Any], **fields: Any) -> Case:
-    config = {"provider": provider, "connection": Connection(1, None)}
-    return Case(decoder(config), **fields)
+def case(decoder: Callable[..., Decoder], provider: dict[str, Any], schema: str, **fields: Any) -> Case:
+    return Case(decoder({"provider": provider}, known=names_in(*schema.split())), **fields)
 
 
 CARECLOUD = {"api_url": "https://project.example/v1.0", "time_zone": "UTC"}
@@ -57,21 +63,24 @@ ENTITY = frozenset({"id", "provider", "organizationId"})
 CASES = {
     "cloud4wi": case(
         cloud4wi.EventDecoder,
-        {"organization_id": "o"},
+        schema="cloud4wi events",
+        provider={"organization_id": "o"},
         row={"event": {"id": "e", "type": "visit"}, "customerId": "c", "when": {"createdAt": TIME}},
         around=(b'{"events":[', b"]}"),
         required=(("event", "id"), ("when", "createdAt"), ("when",)),
     ),
     "swipe_one": case(
         swipe_one.EventDecoder,
-        {"workspace_id": "o"},
+        schema="swipe_one contact_events",
+        provider={"workspace_id": "o"},
         row={"type": "visit", "timestamp": TIME},
         around=(b'{"status":"success","data":{"events":[', b"]}}"),
         required=(("timestamp",),),
     ),
     "swipe_one contacts": case(
         swipe_one.ContactDecoder,
-        {"workspace_id": "o"},
+        schema="swipe_one contacts",
+        provider={"workspace_id": "o"},
         row={"_id": "c"},
         around=(b'{"status":"success","data":{"contacts":[', b"]}}"),
         added=ENTITY,
@@ -79,28 +88,32 @@ CASES = {
     ),
     "app_market": case(
         app_market.EventDecoder,
-        {"instance_id": "o", "time_zone": "UTC"},
+        schema="app_market events",
+        provider={"instance_id": "o", "time_zone": "UTC"},
         row={"id": "e", "event_type": "visit", "created_on": TIME},
         around=(b"[", b"]"),
         required=(("created_on",),),
     ),
     "app_market contacts": case(
         app_market.ContactDecoder,
-        {"instance_id": "o", "time_zone": "UTC"},
+        schema="app_market contacts",
+        provider={"instance_id": "o", "time_zone": "UTC"},
         row={"id": "c"},
         around=(b'{"contacts":[', b"]}"),
         added=ENTITY,
     ),
     "carecloud": case(
-        lambda config: carecloud.EventDecoder(config, "events"),
-        CARECLOUD,
+        partial(carecloud.EventDecoder, collection="events"),
+        schema="carecloud events",
+        provider=CARECLOUD,
         row={"event_id": "e", "created_at": "2024-01-01 00:00:00"},
         around=(b'{"data":{"events":[', b"]}}"),
         required=(("event_id",), ("created_at",)),
     ),
     "carecloud reference list": case(
-        lambda config: carecloud.ListDecoder(config, "event_types", {"key": "event_type_id"}),
-        CARECLOUD,
+        partial(carecloud.ListDecoder, collection="event_types", key="event_type_id"),
+        schema="carecloud event_types",
+        provider=CARECLOUD,
         row={"event_type_id": "t"},
         around=(b'{"data":{"event_types":[', b"]}}"),
         added=frozenset({"provider", "organizationId"}),
@@ -115,24 +128,23 @@ def odd(request: pytest.FixtureRequest) -> Case:
     return found
 
 
+class Identified(SliceSelection):
+    """Takes all rows, and gives ids to those that have none."""
+
+    def identify(self, rows: list[Row[Any]]) -> list[Row[Any]]:
+        Occurrences().identify(rows)
+        twins.identify(row for row in rows if isinstance(row, swipe_one.EventRow))
+        return rows
+
+
+STREAM = Runtime(1).stream("s")
+YEAR = Slice("2024-01-01T00:00:00Z", "2024-12-31T23:59:59Z")
+
+
 def lines_of(case: Case, body: bytes) -> bytes:
     """The finished records of an answer with this body, by the components that make them in a sync."""
-    response = PageResponse()
-    response.status_code, response._content = 200, body
-    lines = b""
-    for record in PageExtractor(case.decoder, {}, {}).extract_records(response):
-        draft: Draft = record[PAGE]
-        identify(draft)
-        lines += splice(finish(draft).rows)
-    return lines
-
-
-def identify(draft: Draft) -> None:
-    progress = app_market.Progress()
-    for row in draft.rows:
-        if isinstance(row, app_market.InstanceRow):
-            progress.identify(row)
-    swipe_one.identify(row for row in draft.rows if isinstance(row, swipe_one.EventRow))
+    answer = case.decoder.decode(body)
+    return bytes(splice(Identified(Selection(completed({}), STREAM), YEAR).page_of(answer, case.decoder).rows))
 
 
 def strictly_parsed(lines: bytes) -> list[dict[str, Any]]:
@@ -259,11 +271,10 @@ def test_a_row_without_an_id_or_a_time_is_an_error_that_says_where(odd, value):
             del holder[path[-1]]
         if path == ("created_at",) and value is None:
             continue  # It is how CareCloud writes an event without a time.
-        with pytest.raises((AirbyteTracedException, UnreadableTime)) as caught:
+        with pytest.raises(AirbyteTracedException) as caught:
             lines_of(odd, odd.body(json.dumps(odd.row).encode(), json.dumps(row).encode()))
-        error = caught.value
-        named = error.record_id if isinstance(error, UnreadableTime) else str(error)
-        assert "Row 1" in named or odd.row.get("event", {}).get("id", "e") in named
+        named = odd.row.get("event", {}).get("id", "e")
+        assert "Row 1 " in str(caught.value) or f"Record {named} " in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [b"5", b"1.5", b"123456789012345678901234567890", b"true", b"[]", b"{}", b"1e400"])
@@ -316,14 +327,19 @@ def test_a_total_that_is_none_is_not_believed(name, body, total):
 @pytest.mark.parametrize("time", ["9" * 5000, "1" * 30, "99999-01-01T00:00:00Z", "0000-00-00T00:00:00Z"])
 def test_a_time_beyond_all_times_is_named_with_its_record(time):
     odd = CASES["app_market"]
-    with pytest.raises(UnreadableTime) as caught:
+    with pytest.raises(AirbyteTracedException, match=r"^Record e has a time that cannot be read: "):
         lines_of(odd, odd.body(json.dumps({"id": "e", "created_on": time}).encode()))
-    assert caught.value.record_id == "e"
 
 
 def test_property_records_without_any_id_are_not_taken_for_one_another():
+    decoder = carecloud.EventDecoder({"provider": CARECLOUD}, "events", ())
+    body = {
+        "data": {"events": [{"event_id": "e", "created_at": "2024-01-01 00:00:00", "property_records": [{"x": 1}]}]}
+    }
+    runtime, config = Runtime(1), completed(CARECLOUD)
+    selection = PropertyRecordSelection(config, runtime, runtime.stream("s"), (), records=None)  # type: ignore[arg-type]
     with pytest.raises(AirbyteTracedException, match="neither `property_id` nor `property_record_id`"):
-        carecloud.PropertyRecordFilter._decoded(msgspec.Raw(b'{"property_value":1}'), "e")
+        PropertyRecords(selection, YEAR).page_of(decoder.decode(json.dumps(body).encode()), decoder)
 
 
 # --- any data
@@ -359,7 +375,7 @@ def test_any_object_is_itself_with_the_envelope_or_one_clear_error(odd, fields, 
         return
     [record] = [json.loads(line) for line in lines_of(odd, body).splitlines()]
     for name in native:
-        if name not in odd.added:
+        if name not in odd.added | {UNKNOWN_FIELDS}:
             assert record[name] == native[name] or "\ufffd" in json.dumps(record[name], ensure_ascii=False)
     assert set(native) <= set(record)
 
@@ -389,11 +405,11 @@ def test_what_was_once_answered_wrongly(odd, path):
 def test_pages_that_alternate_are_no_endless_contact():
     odd = CASES["swipe_one"]
 
-    def page(*seconds: int) -> swipe_one.EventPage:
+    def page(*seconds: int) -> twins.EventPage:
         rows = [msgspec.json.encode({"timestamp": f"2024-01-01T00:00:{second:02}Z"}) for second in seconds]
-        return swipe_one.EventPage([odd.decoder.row(msgspec.Raw(row)) for row in rows], 100)
+        return twins.EventPage([odd.decoder.row(msgspec.Raw(row)) for row in rows], 100)
 
-    reading = swipe_one.Reading([page(9, 8), page(7, 6)])
+    reading = twins.Reading([page(9, 8), page(7, 6)])
     assert not reading.repeats()
     reading.pages.append(page(9, 8))
     assert reading.repeats()

@@ -1,18 +1,17 @@
 from __future__ import annotations
 
-import logging
+import json
 
 import pytest
 from airbyte_cdk.models import Status
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 
 import source_events
-from source_events.report import ReadFailed
 from source_events.settings.configuration import InvalidConfiguration
 from source_events.source import SourceEvents, bind
-from unit_tests.exchange import Response
+from unit_tests.exchange import Request, Response
 from unit_tests.providers.cloud4wi import requests, responses
-from unit_tests.reading import LOGGER, cloud4wi, configuration, read
+from unit_tests.reading import LOGGER, cloud4wi, configuration, read, read_lines
 
 DAY = ("2024-01-01T00:00:00Z", "2024-01-01T23:59:59Z")
 FEED, LOGIN = requests.feed(*DAY), requests.login()
@@ -75,7 +74,7 @@ class TestCheck:
             pytest.param([responses.token()], [responses.error(404)], "`provider.organization_id`", id="organisation"),
             pytest.param([responses.error(404)], [], "`provider.api_url`", id="address"),
             pytest.param([ConnectionRefusedError()] * 2, [], "explore.cloud4wi.com: the connection", id="unreachable"),
-            pytest.param([Response(b"<html>")] * 2, [], "something else than the documented JSON", id="no API"),
+            pytest.param([Response(b"<html>")] * 2, [], "a body that is not the documented JSON", id="no API"),
         ],
     )
     def test_it_tells_apart_what_is_wrong(self, network, login, row, words):
@@ -105,44 +104,6 @@ class TestRead:
         assert output.states
         assert [record["id"] for record in output.records("org_events")] == ["a", "b", "c"]
 
-    @pytest.mark.parametrize(
-        ("answer", "status"), [(responses.empty(), "COMPLETE"), (responses.error(409), "INCOMPLETE")]
-    )
-    def test_the_end_of_a_stream_stands_behind_its_last_state(self, network, answer, status):
-        network.expect(LOGIN, responses.token())
-        network.expect(FEED, answer)
-        output = read("org_events")
-        told = [
-            message["trace"]["stream_status"]["status"] if message["type"] == "TRACE" else "STATE"
-            for message in output.messages
-            if message["type"] == "STATE" or message.get("trace", {}).get("type") == "STREAM_STATUS"
-        ]
-        assert told[0] == "STARTED"
-        assert told[-2:] == ["STATE", status]
-        assert told.count(status) == 1
-
-    def test_one_error_is_reported_once_for_each_stream_it_stops(self, network):
-        network.expect(LOGIN, responses.error(401))
-        output = read("org_events", "contact_events", config=configuration(window_size="PT2H"))
-        assert sorted(error["stream_descriptor"]["name"] for error in output.errors) == ["contact_events", "org_events"]
-        assert {output.status("org_events"), output.status("contact_events")} == {"INCOMPLETE"}
-
-    def test_an_error_that_the_user_can_mend_has_no_stack(self, network):
-        network.expect(LOGIN, responses.error(401))
-        output = read("org_events")
-        assert output.error().get("stack_trace") is None
-        assert isinstance(output.failure, ReadFailed)
-        assert output.failure.failure_type.value == "config_error"
-
-    def test_an_error_that_only_we_can_mend_has_one(self, network):
-        network.expect(LOGIN, responses.token())
-        network.expect(FEED, responses.page([responses.event("a", "yesterday")]))
-        output = read("org_events")
-        assert output.error()["message"] == "org_events: Record a has a time that cannot be read: 'yesterday'."
-        assert output.error()["failure_type"] == "system_error"
-        assert "Traceback" in output.error()["stack_trace"]
-        assert output.failure.failure_type.value == "system_error"
-
     def test_the_failure_of_one_stream_leaves_the_other(self, network):
         network.expect(LOGIN, responses.token())
         network.expect(FEED, responses.error(409))
@@ -160,105 +121,78 @@ class TestRead:
         assert output.ids() == ["b"]
         assert all(state["createdAt"] <= noon for state in output.states if "createdAt" in state)
 
-    def test_the_log_says_how_many_records_each_stream_has(self, network, log):
-        network.expect(LOGIN, responses.token())
-        network.expect(FEED, responses.page([responses.event("a"), responses.event("b")]))
-        read("org_events")
-        assert "org_events: 2 records, complete" in log.text
-
-    def test_the_log_says_when_other_rows_came_than_were_announced(self, network, log):
-        network.expect(LOGIN, responses.token())
-        network.expect(FEED, responses.page([responses.event("a")], "s", 20))
-        network.expect(requests.feed(*DAY, scroll="s"), responses.empty())
-        read("org_events")
-        assert (
-            "org_events: 1 records, complete; 1 rows read, 20 announced; "
-            "announced is not what came, and all that came was read" in log.text
-        )
-
-    def test_the_log_says_no_more_when_as_many_came(self, network, log):
-        network.expect(LOGIN, responses.token())
-        network.expect(FEED, responses.page([responses.event("a")], "s", 2))
-        network.expect(requests.feed(*DAY, scroll="s"), responses.page([responses.event("b")], count=2))
-        read("org_events")
-        assert "org_events: 2 records, complete; 2 rows read, 2 announced" in log.text.splitlines()
-
-    def test_the_log_says_what_was_left_out_and_why(self, network, log):
-        rows = [
-            responses.event("a", event_type="login"),
-            responses.event("b", event_type="visit"),
-            responses.event("c", "2024-01-02T00:00:00Z", event_type="visit"),
-        ]
-        network.expect(LOGIN, responses.token())
-        network.expect(FEED.having(events="visit"), responses.page(rows, count=3))
-        read("org_events", config=configuration(event_types=["visit"]))
-        line = "3 rows read, 3 announced, 2 skipped (1 outside the slice of time, 1 of other types)"
-        assert f"org_events: 1 records, complete; {line}" in log.text.splitlines()
-
-    def test_the_log_says_which_rows_came_again_because_a_scroll_expired(self, network, log):
-        noon = "2024-01-01T12:00:00Z"
-        first, second = [responses.event("a", "2024-01-01T06:00:00Z")], [responses.event("b", "2024-01-01T18:00:00Z")]
-        network.expect(LOGIN, responses.token())
-        network.expect(FEED, responses.page(first, "s", 2))
-        network.expect(requests.feed(*DAY, scroll="s"), responses.error(410))
-        network.expect(requests.feed(DAY[0], noon), responses.page(first, count=1))
-        network.expect(requests.feed(noon, DAY[1]), responses.page(second, count=1))
-        read("org_events")
-        assert "org_events: 3 records, complete; 3 rows read, 2 announced, 1 repeated" in log.text.splitlines()
-
-    def test_the_log_says_how_many_contacts_are_gone(self, network, log):
-        network.expect(LOGIN, responses.token())
-        network.expect(requests.contact("c", *DAY), responses.page([responses.event("a")], count=1))
-        network.expect(requests.contact("d", *DAY), responses.error(404))
-        read("contact_events", config=configuration(contact_ids=["c", "d"]))
-        line = "contact_events: 1 records, complete; 1 rows read, 1 announced, 1 not found any more"
-        assert line in log.text.splitlines()
-
-    def test_streams_are_counted_apart_and_the_feed_that_names_the_contacts_not_at_all(self, network, log):
-        network.expect(LOGIN, responses.token())
-        network.expect(FEED, *[responses.page([responses.event("a", contact="c")], count=2)] * 2)
-        network.expect(requests.contact("c", *DAY), responses.page([responses.event("a")], count=1))
-        read("org_events", "contact_events")
-        lines = log.text.splitlines()
-        assert "contact_events: 1 records, complete; 1 rows read, 1 announced" in lines
-        assert any(line.startswith("org_events: 1 records, complete; 1 rows read, 2 announced;") for line in lines)
-
-    def test_a_stream_that_failed_says_how_far_it_came(self, network, log):
-        network.expect(LOGIN, responses.token())
-        network.expect(FEED, responses.page([responses.event("a")], "s", 5))
-        network.expect(requests.feed(*DAY, scroll="s"), responses.error(401))
-        read("org_events")
-        assert "org_events: 1 records, incomplete" in log.text.splitlines()
-
-    def test_the_platform_is_told_how_many_records_to_expect(self, network):
-        noon = "2024-01-01T12:00:00Z"
-        network.expect(LOGIN, responses.token())
-        earlier = responses.event("a", "2024-01-01T06:00:00Z")
-        network.expect(requests.feed(DAY[0], noon), responses.page([earlier], "s", 7))
-        network.expect(requests.feed(DAY[0], noon, scroll="s"), responses.empty())
-        later = responses.event("b", "2024-01-01T18:00:00Z")
-        network.expect(requests.feed(noon, DAY[1]), responses.page([later], count=3))
-        output = read("org_events", config=configuration(window_size="PT12H", num_workers=1))
-        assert {(trace["name"], trace["type"]) for trace in output.estimates} == {("org_events", "STREAM")}
-        estimates = [trace["row_estimate"] for trace in output.estimates]
-        # Both slices may have begun before the first estimate is told.
-        assert estimates in ([7, 10], [3, 10], [10])
-
-    def test_the_platform_is_told_nothing_where_nothing_is_announced(self, network):
-        network.expect(LOGIN, responses.token())
-        network.expect(FEED, responses.page([responses.event("a")]))
-        assert read("org_events").estimates == []
-
-    def test_no_secret_is_in_any_message(self, network, caplog):
-        caplog.set_level(logging.INFO)
-        network.expect(LOGIN, responses.token("a-secret-token"), responses.token("a-newer-token"))
-        network.expect(FEED, responses.error(403, "a-secret-token"), responses.error(403, "bad a-newer-token"))
-        output = read("org_events")
-        for secret in ("a-secret-token", "a-newer-token", requests.CLIENT_SECRET):
-            assert secret not in repr(output.messages)
-        assert "bad ****" in output.error()["message"]
-
     def test_the_sources_streams_are_those_of_the_manifest(self):
         source = bind(configuration(provider=cloud4wi()))
         assert isinstance(source, ConcurrentDeclarativeSource)
         assert source.checked_stream().name == "org_events"
+
+    def test_a_failure_of_one_stream_leaves_the_others_complete(self, network):
+        """What is refused to one endpoint ends the streams that need it."""
+        project = "https://project.example.com/v1.0"
+        provider = {
+            "provider_type": "carecloud",
+            "api_url": project,
+            "time_zone": "UTC",
+            "credentials": {"auth_type": "basic", "login": "l", "password": "a-fake-password"},
+        }
+        asked: list[str] = []
+
+        def answer(made: Request) -> Response:
+            asked.append(made.url.removeprefix(project))
+            if asked[-1] == "/event-types":
+                return Response(b'{"error":{"detail":"no rights"}}', 403)
+            event = {"event_id": "e", "customer_id": "c", "created_at": "2024-01-01 12:00:00"}
+            rows = [] if dict(made.query)["time_to"].startswith("1902") else [event]
+            return Response(json.dumps({"data": {"events": rows, "total_items": len(rows)}}).encode())
+
+        network.answer = answer
+        output = read("org_events", "event_types", config=configuration(provider=provider))
+        assert (output.status("org_events"), output.status("event_types")) == ("COMPLETE", "INCOMPLETE")
+        assert output.ids() == ["e"]
+        assert output.error()["stream_descriptor"]["name"] == "event_types"
+        assert output.error()["message"] == (
+            "event_types: CareCloud does not let the user of `provider.credentials.login` read this. The user must be "
+            "in the user group webservice and have the right to use this resource. "
+            "(The API answered 403 Forbidden: no rights.)"
+        )
+        assert asked.count("/event-types") == 1
+
+    def test_unreadable_rows_of_one_stream_leave_the_others_complete(self, network):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.page([5]))
+        network.expect(requests.contact("c", *DAY), responses.page([responses.event("a")]))
+        output = read("org_events", "contact_events", config=configuration(contact_ids=["c"]))
+        assert (output.status("org_events"), output.status("contact_events")) == ("INCOMPLETE", "COMPLETE")
+
+    @pytest.mark.parametrize("refused", [responses.error(401), ConnectionRefusedError()], ids=["401", "unreachable"])
+    def test_refused_credentials_and_an_unreachable_host_end_all(self, network, refused):
+        network.expect(LOGIN, *[refused] * (8 if isinstance(refused, Exception) else 1))
+        output = read("org_events", "contact_events", config=configuration(window_size="PT2H", contact_ids=["a", "b"]))
+        assert {output.status("org_events"), output.status("contact_events")} == {"INCOMPLETE"}
+        assert output.records() == []
+
+
+class TestUnknownFields:
+    """What a stream's schema does not name stands once more in an object that typed destinations have a column for."""
+
+    @pytest.mark.parametrize("read", [read, read_lines], ids=["messages", "lines"])
+    def test_they_come_out_once_more_and_the_row_is_untouched(self, network, read):
+        network.expect(LOGIN, responses.token())
+        native = {**responses.event("a"), "novel": [1.5], "loyalty": {"points": 0}}
+        network.expect(FEED, responses.page([native, responses.event("b")]))
+        novel, plain = sorted(read("org_events").records(), key=lambda record: record["id"])
+        assert {name: novel[name] for name in native} == native
+        assert novel["unknownFields"] == {"novel": [1.5], "loyalty": {"points": 0}}
+        assert "unknownFields" not in plain
+
+    @pytest.mark.parametrize("value", [5, {"a": 1}])
+    def test_a_rows_own_field_of_that_name_is_one_of_them(self, network, value):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.page([{**responses.event("a"), "unknownFields": value}]))
+        [record] = read_lines("org_events").records()
+        assert record["unknownFields"] == {"unknownFields": value}
+
+    def test_every_stream_declares_them(self):
+        for stream in SourceEvents().discover(LOGGER, configuration()).streams:
+            declared = stream.json_schema["properties"]["unknownFields"]
+            assert (declared["type"], declared["additionalProperties"]) == (["null", "object"], True)

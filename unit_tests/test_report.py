@@ -1,0 +1,186 @@
+"""What a read reports beside its records: estimates, log lines about each stream, and errors."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+import pytest
+
+from source_events.report import ReadFailed, account
+from source_events.runtime import Counted
+from unit_tests.providers.cloud4wi import requests, responses
+from unit_tests.reading import configuration, read
+
+DAY = ("2024-01-01T00:00:00Z", "2024-01-01T23:59:59Z")
+FEED, LOGIN = requests.feed(*DAY), requests.login()
+
+
+class TestAccount:
+    @pytest.mark.parametrize(
+        ("counted", "words"),
+        [
+            (Counted(received=2, finished=2), ""),
+            (Counted(received=2, finished=2, announced=2, answered=2), "; 2 rows read, 2 announced"),
+            (Counted(received=3, finished=2), "; 3 rows read, 1 repeated"),
+            (Counted(received=2, finished=2, gone=1), "; 2 rows read, 1 not found any more"),
+            (
+                Counted(received=9, finished=9, announced=5, answered=5),
+                "; 9 rows read, 5 announced for 5 of them",
+            ),
+            (
+                Counted(received=9, finished=9, announced=7, answered=5),
+                "; 9 rows read, 7 announced for 5 of them; announced is not what came, and all that came was read",
+            ),
+            (
+                Counted(
+                    received=4, finished=4, left_out=Counter({"outside the slice of time": 2, "of other types": 0})
+                ),
+                "; 4 rows read, 2 skipped (2 outside the slice of time)",
+            ),
+        ],
+    )
+    def test_it_says_no_more_than_there_is_to_say(self, counted, words):
+        assert account(counted, complete=True) == words
+
+    def test_of_a_stream_that_has_not_come_to_its_end_nobody_knows_what_is_repeated(self):
+        assert account(Counted(received=3, finished=2), complete=False) == ""
+
+
+class TestReport:
+    @pytest.mark.parametrize(
+        ("answer", "status"), [(responses.empty(), "COMPLETE"), (responses.error(409), "INCOMPLETE")]
+    )
+    def test_the_end_of_a_stream_stands_behind_its_last_state(self, network, answer, status):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, answer)
+        output = read("org_events")
+        told = [
+            message["trace"]["stream_status"]["status"] if message["type"] == "TRACE" else "STATE"
+            for message in output.messages
+            if message["type"] == "STATE" or message.get("trace", {}).get("type") == "STREAM_STATUS"
+        ]
+        assert told[0] == "STARTED"
+        assert told[-2:] == ["STATE", status]
+        assert told.count(status) == 1
+
+    def test_one_error_is_reported_once_for_each_stream_it_stops(self, network):
+        network.expect(LOGIN, responses.error(401))
+        output = read("org_events", "contact_events", config=configuration(window_size="PT2H"))
+        assert sorted(error["stream_descriptor"]["name"] for error in output.errors) == ["contact_events", "org_events"]
+        assert {output.status("org_events"), output.status("contact_events")} == {"INCOMPLETE"}
+
+    def test_an_error_that_the_user_can_mend_has_no_stack(self, network):
+        network.expect(LOGIN, responses.error(401))
+        output = read("org_events")
+        assert output.error().get("stack_trace") is None
+        assert isinstance(output.failure, ReadFailed)
+        assert output.failure.failure_type.value == "config_error"
+
+    def test_an_error_that_only_we_can_mend_has_one(self, network):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.page([responses.event("a", "yesterday")]))
+        output = read("org_events")
+        assert output.error()["message"] == "org_events: Record a has a time that cannot be read: 'yesterday'."
+        assert output.error()["failure_type"] == "system_error"
+        assert "Traceback" in output.error()["stack_trace"]
+        assert output.failure.failure_type.value == "system_error"
+
+    def test_the_log_says_how_many_records_each_stream_has(self, network, log):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.page([responses.event("a"), responses.event("b")]))
+        read("org_events")
+        assert "org_events: 2 records, complete" in log.text
+
+    def test_the_log_says_when_other_rows_came_than_were_announced(self, network, log):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.page([responses.event("a")], "s", 20))
+        network.expect(requests.feed(*DAY, scroll="s"), responses.empty())
+        read("org_events")
+        assert (
+            "org_events: 1 records, complete; 1 rows read, 20 announced; "
+            "announced is not what came, and all that came was read" in log.text
+        )
+
+    def test_the_log_says_no_more_when_as_many_came(self, network, log):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.page([responses.event("a")], "s", 2))
+        network.expect(requests.feed(*DAY, scroll="s"), responses.page([responses.event("b")], count=2))
+        read("org_events")
+        assert "org_events: 2 records, complete; 2 rows read, 2 announced" in log.text.splitlines()
+
+    def test_the_log_says_what_was_left_out_and_why(self, network, log):
+        rows = [
+            responses.event("a", event_type="login"),
+            responses.event("b", event_type="visit"),
+            responses.event("c", "2024-01-02T00:00:00Z", event_type="visit"),
+        ]
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED.having(events="visit"), responses.page(rows, count=3))
+        read("org_events", config=configuration(event_types=["visit"]))
+        line = "3 rows read, 3 announced, 2 skipped (1 outside the slice of time, 1 of other types)"
+        assert f"org_events: 1 records, complete; {line}" in log.text.splitlines()
+
+    def test_the_log_says_which_rows_came_again_because_a_scroll_expired(self, network, log):
+        noon = "2024-01-01T12:00:00Z"
+        first, second = [responses.event("a", "2024-01-01T06:00:00Z")], [responses.event("b", "2024-01-01T18:00:00Z")]
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.page(first, "s", 2))
+        network.expect(requests.feed(*DAY, scroll="s"), responses.error(410))
+        network.expect(requests.feed(DAY[0], noon), responses.page(first, count=1))
+        network.expect(requests.feed(noon, DAY[1]), responses.page(second, count=1))
+        read("org_events")
+        assert "org_events: 3 records, complete; 3 rows read, 2 announced, 1 repeated" in log.text.splitlines()
+
+    def test_the_log_says_how_many_contacts_are_gone(self, network, log):
+        network.expect(LOGIN, responses.token())
+        network.expect(requests.contact("c", *DAY), responses.page([responses.event("a")], count=1))
+        network.expect(requests.contact("d", *DAY), responses.error(404))
+        read("contact_events", config=configuration(contact_ids=["c", "d"]))
+        line = "contact_events: 1 records, complete; 1 rows read, 1 announced, 1 not found any more"
+        assert line in log.text.splitlines()
+
+    def test_streams_are_counted_apart_and_the_feed_that_names_the_contacts_not_at_all(self, network, log):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, *[responses.page([responses.event("a", contact="c")], count=2)] * 2)
+        network.expect(requests.contact("c", *DAY), responses.page([responses.event("a")], count=1))
+        read("org_events", "contact_events")
+        lines = log.text.splitlines()
+        assert "contact_events: 1 records, complete; 1 rows read, 1 announced" in lines
+        assert any(line.startswith("org_events: 1 records, complete; 1 rows read, 2 announced;") for line in lines)
+
+    def test_a_stream_that_failed_says_how_far_it_came(self, network, log):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.page([responses.event("a")], "s", 5))
+        network.expect(requests.feed(*DAY, scroll="s"), responses.error(401))
+        read("org_events")
+        assert "org_events: 1 records, incomplete" in log.text.splitlines()
+
+    def test_the_platform_is_told_how_many_records_to_expect(self, network):
+        noon = "2024-01-01T12:00:00Z"
+        network.expect(LOGIN, responses.token())
+        earlier = responses.event("a", "2024-01-01T06:00:00Z")
+        network.expect(requests.feed(DAY[0], noon), responses.page([earlier], "s", 7))
+        network.expect(requests.feed(DAY[0], noon, scroll="s"), responses.empty())
+        later = responses.event("b", "2024-01-01T18:00:00Z")
+        network.expect(requests.feed(noon, DAY[1]), responses.page([later], count=3))
+        output = read("org_events", config=configuration(window_size="PT12H", num_workers=1))
+        assert {(trace["name"], trace["type"]) for trace in output.estimates} == {("org_events", "STREAM")}
+        estimates = [trace["row_estimate"] for trace in output.estimates]
+        # Both slices may have begun before the first estimate is told.
+        assert estimates in ([7, 10], [3, 10], [10])
+
+    def test_the_platform_is_told_nothing_where_nothing_is_announced(self, network):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, responses.page([responses.event("a")]))
+        assert read("org_events").estimates == []
+
+    def test_no_secret_is_in_any_message(self, network, caplog):
+        caplog.set_level(logging.INFO)
+        tokens = [f"secret-token-{number}" for number in range(5)]
+        network.expect(LOGIN, *map(responses.token, tokens))
+        network.expect(FEED, *(responses.error(403, f"bad {token}") for token in tokens))
+        output = read("org_events")
+        for secret in (*tokens, requests.CLIENT_SECRET):
+            assert secret not in repr(output.messages)
+        assert "bad ****" in output.error()["message"]
