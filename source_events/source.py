@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import closing, suppress
 from queue import Empty
 from typing import Any
@@ -134,11 +134,8 @@ class SourceEvents(Source):
 
         :raises ReadFailed: after the messages of everything that could be read, if a stream failed
         """
-        source = bind(config, catalog, readable_state(state))
-        check_catalog(catalog, [stream["name"] for stream in source.resolved_manifest["streams"]])
-        with closing(source):
-            messages = Report(source.runtime).follow(source.read(logging.getLogger("airbyte"), config, catalog))
-            yield from told_of_nothing(messages, source.completed, source.runtime, state or [])
+        with closing(bind(config, catalog, readable_state(state))) as source:
+            yield from source.read_pages(catalog, state or [])
 
 
 def bind(
@@ -175,6 +172,17 @@ class EventsDeclarativeSource(ConcurrentDeclarativeSource):
             with suppress(Empty):
                 queue.get(timeout=0.01)
 
+    def read_pages(
+        self, catalog: ConfiguredAirbyteCatalog, state: Sequence[AirbyteStateMessage] = ()
+    ) -> Iterator[AirbyteMessage]:
+        """Read with a message for each page; `state` is what the source has been bound with.
+
+        :raises ReadFailed: after the messages of everything that could be read, if a stream failed
+        """
+        check_catalog(catalog, [stream["name"] for stream in self.resolved_manifest["streams"]])
+        messages = Report(self.runtime).follow(self.read(logging.getLogger("airbyte"), self.completed, catalog))
+        yield from told_of_nothing(messages, self.completed, self.runtime, state)
+
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
         return [self._stream(definition) for definition in self.resolved_manifest["streams"]]
 
@@ -197,12 +205,12 @@ class EventsDeclarativeSource(ConcurrentDeclarativeSource):
         """What reads a stream."""
         run = self.runtime.stream(definition["name"])
         # A row's own field of that name is one that the schema does not speak of.
-        known = [name for name in self._schema(definition)["properties"] if name != UNKNOWN_FIELDS]
+        known = [name for name in self.schema(definition)["properties"] if name != UNKNOWN_FIELDS]
         return Factory(self._config, self.runtime, run, known).make(definition["retriever"])
 
     def _stream(self, definition: Mapping[str, Any]) -> DefaultStream:
         run = self.runtime.stream(definition["name"])
-        schema = self._schema(definition)
+        schema = self.schema(definition)
         reader = self.reader(definition)
         cursor, slicer = self._cursor(definition, run, reader)
         return DefaultStream(
@@ -215,7 +223,7 @@ class EventsDeclarativeSource(ConcurrentDeclarativeSource):
             cursor=cursor,
         )
 
-    def _schema(self, definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    def schema(self, definition: Mapping[str, Any]) -> Mapping[str, Any]:
         loader = self._constructor.create_component(JsonFileSchemaLoader, definition["schema_loader"], self._config)
         schema: Mapping[str, Any] = loader.get_json_schema()
         return schema

@@ -12,7 +12,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import IO, Any, TextIO
-from urllib.parse import quote
 
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.models import (
@@ -23,7 +22,6 @@ from airbyte_cdk.models import (
     FailureType,
 )
 from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
-from airbyte_cdk.utils.airbyte_secrets_utils import get_secrets, update_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events.components.partition import page_of
@@ -32,6 +30,7 @@ from source_events.process.signals import end_on_request
 from source_events.process.unwritable import written
 from source_events.report import ReadFailed
 from source_events.settings.configuration import validate
+from source_events.settings.secrets import mask_secrets
 from source_events.source import SourceEvents
 
 
@@ -67,14 +66,7 @@ class PageEntrypoint(AirbyteEntrypoint):
 
     @staticmethod
     def set_up_secret_filter(config: Mapping[str, Any], connection_specification: Mapping[str, Any]) -> None:
-        """Mask the secrets as they are, as they stand in JSON, and as they stand in a URL."""
-        secrets = [str(secret) for secret in get_secrets(connection_specification, config) if secret]
-        written = {
-            form
-            for secret in secrets
-            for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe="", errors="replace"))
-        }
-        update_secrets(sorted(written, key=len, reverse=True))
+        mask_secrets(config, connection_specification)
 
 
 class PeopleFilter(logging.Filter):

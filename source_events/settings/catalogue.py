@@ -23,6 +23,14 @@ def read_catalog(path: str) -> ConfiguredAirbyteCatalog:
     return read_document("catalogue", path, ConfiguredAirbyteCatalogSerializer.load, {PRINTED_BY_DISCOVER: SELECT})
 
 
+def catalog_of(stream: str) -> ConfiguredAirbyteCatalog:
+    """A catalogue that selects one stream."""
+    described = {"name": stream, "json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]}
+    selected = {"stream": described, "sync_mode": "incremental", "destination_sync_mode": "append_dedup"}
+    catalog: ConfiguredAirbyteCatalog = ConfiguredAirbyteCatalogSerializer.load({"streams": [selected]})
+    return catalog
+
+
 def check_catalog(catalog: ConfiguredAirbyteCatalog, names: Collection[str]) -> None:
     """
     :raises InvalidDocument: if the catalogue selects no stream, one that the system does not have, or one twice

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from airbyte_cdk.models import AirbyteStateMessage, AirbyteStateMessageSerializer, AirbyteStateType
+from airbyte_cdk.models import AirbyteMessage, AirbyteStateMessage, AirbyteStateMessageSerializer, AirbyteStateType
 
 from source_events.records.times import UnreadableTime, normalize_time
 from source_events.settings.documents import PRINTED_BY_READ, InvalidDocument, read_document
@@ -44,6 +44,37 @@ def _entry(entry: Any) -> AirbyteStateMessage:
         raise ValueError(f"the state of `{name}` must be an object")
     message: AirbyteStateMessage = AirbyteStateMessageSerializer.load(entry)
     return message
+
+
+def state_of(stream: str, state: Mapping[str, Any] | None) -> list[AirbyteStateMessage]:
+    """The state of one stream, as an entry of a state file is: see `document_of`.
+
+    :raises InvalidDocument: if it is no state, or that of another stream
+    """
+    if not state:
+        return []
+    try:
+        entry = _entry(state)
+    except Exception as error:
+        raise InvalidDocument(f"The state of `{stream}` is not valid: {error}.") from None
+    name = entry.stream.stream_descriptor.name if entry.stream else None
+    if name != stream:
+        raise InvalidDocument(f"The state of `{stream}` is not valid: it is that of `{name}`.")
+    return readable_state([entry])
+
+
+def document_of(message: AirbyteMessage) -> dict[str, Any] | None:
+    """The entry of a state file that a STATE message is; nothing of any other message."""
+    if message.state is None or message.state.stream is None:
+        return None
+    stream = message.state.stream
+    return {
+        "type": "STREAM",
+        "stream": {
+            "stream_descriptor": {"name": stream.stream_descriptor.name},
+            "stream_state": deepcopy(vars(stream.stream_state)) if stream.stream_state else {},
+        },
+    }
 
 
 def readable_state(state: list[AirbyteStateMessage] | None) -> list[AirbyteStateMessage]:

@@ -1,0 +1,240 @@
+"""A stream as Arrow's record batches, for DuckDB, Polars, pandas, and whatever else takes Arrow's C streams.
+
+The records, the state and the guarantees are those of a sync. The extra `arrow` brings what it needs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from types import TracebackType
+from typing import Any
+
+try:
+    import pyarrow as pa
+except ImportError as error:
+    raise ImportError("Arrow needs pyarrow: pip install 'airbyte-source-events[arrow]'") from error
+
+
+@contextmanager
+def _logging_as_it_is() -> Iterator[None]:
+    """The CDK sends all log lines of a process that imports it to standard output, as messages of its protocol."""
+    root = logging.getLogger()
+    handlers = root.handlers[:]
+    yield
+    root.handlers[:] = handlers
+
+
+with _logging_as_it_is():
+    from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+    from source_events.components.contacts import BatchReader
+    from source_events.components.partition import page_of
+    from source_events.components.windows import Slice
+    from source_events.records.columns import Columns
+    from source_events.records.page import Page
+    from source_events.settings.catalogue import catalog_of
+    from source_events.settings.documents import InvalidDocument
+    from source_events.settings.secrets import mask_secrets
+    from source_events.settings.specification import specification
+    from source_events.settings.state import document_of, state_of
+    from source_events.source import EventsDeclarativeSource, bind
+
+MOST_ROWS = 10_000
+MOST_BYTES = 8 * 1024 * 1024
+"""What a batch has at most; a single row may have more bytes."""
+
+
+def read(
+    config: Mapping[str, Any], stream: str, state: Mapping[str, Any] | None = None, *, plain_json: bool = False
+) -> Events:
+    """The records of a stream; nothing is asked for before the first batch is.
+
+    `state` is what `Events.state` was after an earlier read. Objects, arrays and fields of several types are JSON of
+    the type `arrow.json`, or plain text with `plain_json`, for consumers that do not know that type.
+
+    :raises InvalidConfiguration: if the configuration is wrong
+    :raises InvalidDocument: if the system has no such stream, or the state is not the stream's
+    """
+    source = _bound(config, stream, state)
+    return Events(source, stream, columns_of(source, stream, plain_json=plain_json), dict(state) if state else None)
+
+
+def read_slice(
+    config: Mapping[str, Any],
+    stream: str,
+    first: str,
+    last: str,
+    contacts: Iterable[str] | None = None,
+    *,
+    plain_json: bool = False,
+) -> Iterator[pa.RecordBatch]:
+    """The records of one slice of time, for programs that divide the work themselves: no state, and nothing but it.
+
+    `first` and `last` are UTC times to the second, `2024-01-01T00:00:00Z`; both seconds are read as a whole, but
+    nothing before `start_date` or behind `end_date` is. `contacts` are those to read of a stream that is read contact
+    by contact; none given, they are all that the system knows. A stream without a cursor is read as a whole.
+
+    :raises InvalidConfiguration: if the configuration is wrong
+    :raises InvalidDocument: if the system has no such stream
+    :raises AirbyteTracedException: if the slice cannot be read to its end
+    """
+    with closing(_bound(config, stream)) as source:
+        columns = columns_of(source, stream, plain_json=plain_json)
+        reader = source.reader(_definition(source, stream))
+        if isinstance(reader, BatchReader):
+            ids = (each.id for each in reader.contacts.contacts(first, last)) if contacts is None else contacts
+            pages = reader.read(dict.fromkeys(ids, first), last)
+        else:
+            pages = reader.read(Slice(first, last))
+        gathered = Gathered()
+        for page in pages:
+            yield from gathered.add(batches_of(page, columns))
+        yield from gathered.take()
+
+
+def _bound(config: Mapping[str, Any], stream: str, state: Mapping[str, Any] | None = None) -> EventsDeclarativeSource:
+    source = bind(config, catalog_of(stream), state_of(stream, state))
+    mask_secrets(config, specification()["connectionSpecification"])
+    return source
+
+
+def columns_of(source: EventsDeclarativeSource, stream: str, *, plain_json: bool) -> Columns:
+    """
+    :raises InvalidDocument: if the system has no such stream
+    """
+    return Columns(source.schema(_definition(source, stream)), plain_json=plain_json)
+
+
+def _definition(source: EventsDeclarativeSource, stream: str) -> Mapping[str, Any]:
+    definition = source.definition(stream)
+    if definition is None:
+        names = sorted(each["name"] for each in source.resolved_manifest["streams"])
+        raise InvalidDocument(f"There is no stream `{stream}`; the streams are: {', '.join(names)}.")
+    return definition
+
+
+def batches_of(page: Page, columns: Columns) -> list[pa.RecordBatch]:
+    """The records of a page, whose memory is released."""
+    try:
+        return list(columns.batches(page.rows))
+    finally:
+        page.release()
+
+
+class Gathered:
+    """Puts small batches together and divides large ones, so that each is worth handing over and none is too large."""
+
+    def __init__(self) -> None:
+        self._batches: list[pa.RecordBatch] = []
+        self._rows = 0
+        self._bytes = 0
+
+    def add(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Add these, and hand over those before for which there is no place then."""
+        for batch in batches:
+            for part in _parts(batch):
+                if self._rows + part.num_rows > MOST_ROWS or self._bytes + part.nbytes > MOST_BYTES:
+                    yield from self.take()
+                self._batches.append(part)
+                self._rows += part.num_rows
+                self._bytes += part.nbytes
+
+    def take(self) -> Iterator[pa.RecordBatch]:
+        """Hand over what there is, as one batch."""
+        batches, self._batches, self._rows, self._bytes = self._batches, [], 0, 0
+        if batches:
+            batch = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+            del batches
+            yield batch
+
+
+def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    if batch.num_rows < 2 or batch.nbytes <= MOST_BYTES:
+        yield batch
+        return
+    half = batch.num_rows // 2
+    yield from _parts(batch.slice(0, half))
+    yield from _parts(batch.slice(half))
+
+
+class Events:
+    """A read of a stream: iterate over it once, or give it to whatever takes an Arrow C stream.
+
+    To leave it, or the loop over it, ends all requests and threads at once.
+    """
+
+    def __init__(
+        self, source: EventsDeclarativeSource, stream: str, columns: Columns, state: dict[str, Any] | None
+    ) -> None:
+        self.schema: pa.Schema = columns.schema
+        self.state = state
+        """How far the stream has been read: after the last batch for the next read; before, up to the batches that
+        have been taken and followed by another."""
+        self._source = source
+        self._stream = stream
+        self._columns = columns
+        self._begun = False
+        self._failure: AirbyteTracedException | None = None
+
+    def __enter__(self) -> Events:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """
+        :raises AirbyteTracedException: for what a consumer of the C stream has made of it
+        """
+        self.close()
+        if error is not None and self._failure is not None and error is not self._failure:
+            raise self._failure from error
+
+    def close(self) -> None:
+        """End all requests and threads."""
+        self._begun = True
+        self._source.close()
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """
+        :raises ReadFailed: after the batches of everything that could be read, if the stream failed
+        :raises RuntimeError: if it has been read or closed before
+        """
+        if self._begun:
+            raise RuntimeError("These events have been read, or closed: call `read` again, with `state` to go on.")
+        self._begun = True
+        with closing(self._source):
+            yield from self._batches()
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        gathered, reached = Gathered(), self.state
+        messages = self._source.read_pages(catalog_of(self._stream), state_of(self._stream, self.state))
+        failure = None
+        with closing(messages):
+            try:
+                for message in messages:
+                    page = page_of(message)
+                    if page is None:
+                        reached = document_of(message) or reached
+                        continue
+                    for batch in gathered.add(batches_of(page, self._columns)):
+                        yield batch
+                        del batch
+                        self.state = reached
+            except AirbyteTracedException as error:
+                failure = error
+        yield from gathered.take()
+        self.state = reached
+        if failure is not None:
+            raise failure
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        reader = pa.RecordBatchReader.from_batches(self.schema, self._streamed())
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def _streamed(self) -> Iterator[pa.RecordBatch]:
+        """The same; the consumer of a C stream knows no exceptions, and makes an error of its own of one."""
+        try:
+            yield from self
+        except AirbyteTracedException as failure:
+            self._failure = failure
+            raise
