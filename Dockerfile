@@ -31,7 +31,7 @@ RUN python -c "import compileall, sysconfig; \
     [compileall.compile_dir(sysconfig.get_path(name), quiet=2, workers=0) for name in ('stdlib', 'purelib')]"
 
 FROM ${BASE_IMAGE}
-LABEL io.airbyte.name="airbyte/source-events" \
+LABEL io.airbyte.name="source-events" \
       io.airbyte.version="0.1.0"
 COPY --from=builder /usr/local /usr/local
 WORKDIR /airbyte/integration_code

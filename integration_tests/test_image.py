@@ -23,7 +23,7 @@ from sandbox.process import PROJECT, Sandbox
 pytestmark = [pytest.mark.image, pytest.mark.timeout(1800)]
 
 BUILD = PROJECT / "integration_tests" / "image" / "build.sh"
-IMAGE = "localhost/airbyte/source-events:test"
+IMAGE = "localhost/source-events:test"
 PROVIDER = "cloud4wi"
 WRONG_SECRET = "not-a-secret-sandbox-only-wrong-one"
 START = "2020-01-01T00:00:00Z"
@@ -108,7 +108,7 @@ def wrong_config(config: dict[str, Any]) -> dict[str, Any]:
 class TestImage:
     def test_is_labelled_with_name_and_version(self) -> None:
         labels = inspected()["Labels"]
-        assert labels["io.airbyte.name"] == "airbyte/source-events"
+        assert labels["io.airbyte.name"] == "source-events"
         assert labels["io.airbyte.version"] == source_events.__version__
 
     def test_runs_as_a_user_without_privileges(self) -> None:
@@ -141,7 +141,7 @@ class TestInventory:
 
     def test_lists_the_versions_that_the_tests_run_with(self) -> None:
         pinned = constraints()
-        needed = needed_by("airbyte-source-events")
+        needed = needed_by("source-events")
         assert {"airbyte-cdk", "requests", "urllib3", "certifi"} <= needed
         versions = {name: version for name, version in installed() if name in needed}
         assert versions == {name: pinned[name] for name in needed}

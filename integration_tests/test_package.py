@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import source_events
+from docs import version
 from integration_tests import cloud4wi, connector
 from integration_tests.warehouse.loading import DEMO_PYTHON, marks
 from sandbox.process import Sandbox
@@ -31,7 +32,36 @@ METADATA = yaml.safe_load((PROJECT / "metadata.yaml").read_text())["data"]
 SCRIPTS = Path(sys.executable).parent
 
 
+REPEATING = [path for path in version.files() if version.repeats(path.read_text(encoding="utf-8"))]
+
+
 class TestVersion:
+    """It is set in one place, and nothing that repeats it says another."""
+
+    @pytest.mark.parametrize("path", REPEATING, ids=lambda path: path.relative_to(PROJECT).as_posix())
+    def test_is_the_same_in_every_file_that_repeats_it(self, path: Path) -> None:
+        text = path.read_text(encoding="utf-8")
+        assert version.up_to_date(text) == text, "run `python -m docs.generate`"
+
+    def test_is_looked_for_where_it_is_repeated(self) -> None:
+        repeating = {path.relative_to(PROJECT).as_posix() for path in REPEATING}
+        assert {
+            ".github/ISSUE_TEMPLATE/defect.yml",
+            "Dockerfile",
+            "README.md",
+            "docs/network.md",
+            "examples/airbyte-ui/README.md",
+            "examples/docker/README.md",
+            "examples/meltano/meltano.yml",
+            "metadata.yaml",
+        } <= repeating
+
+    def test_of_another_release_is_replaced(self) -> None:
+        assert version.up_to_date("docker run source-events:0.0.9rc1 spec") == (
+            f"docker run source-events:{source_events.__version__} spec"
+        )
+        assert version.up_to_date("FROM python-connector-base:4.0.2") == "FROM python-connector-base:4.0.2"
+
     def test_is_the_same_in_the_metadata(self) -> None:
         assert METADATA["dockerImageTag"] == source_events.__version__
 
@@ -95,7 +125,7 @@ class TestConstraints:
     """What is tested is what the image has."""
 
     def test_are_the_versions_that_the_tests_run_with(self) -> None:
-        beside = {"airbyte-source-events", "pip"}
+        beside = {"source-events", "pip"}
         installed = {canonicalize_name(found.name): found.version for found in importlib.metadata.distributions()}
         assert {name: version for name, version in installed.items() if name not in beside} == constraints()
 
@@ -138,7 +168,7 @@ class TestWheel:
     def test_contains_nothing_else(self, wheel: Path) -> None:
         assert {name.partition("/")[0] for name in contents(wheel)} == {
             "source_events",
-            f"airbyte_source_events-{source_events.__version__}.dist-info",
+            f"source_events-{source_events.__version__}.dist-info",
         }
 
     def test_works_where_it_is_installed(self, wheel: Path, tmp_path: Path) -> None:
