@@ -465,7 +465,7 @@ def test_cloud4wi_is_refused_with_the_reason_and_without_a_request(shared: Sandb
 
 
 WRONG_FILES: list[tuple[Json, list[Json] | None, str]] = [
-    ({"start_date": "yesterday"}, None, "`start_date` must have the form"),
+    ({"start_date": "yesterday"}, None, "`start_date` must be a day like"),
     ({"provider": {"provider_type": "other"}}, None, "`provider.provider_type` must be one of"),
     ({"provider": None}, None, "`provider` must"),
     ({"provider": ["swipe_one"]}, None, "`provider` must be"),

@@ -7,7 +7,9 @@ import gzip
 import re
 import socket
 import struct
+import time
 import zlib
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, get_type_hints
@@ -21,7 +23,7 @@ from sandbox.request_log import FAULT, is_api_request
 
 ANY_JSON = object
 CREDENTIALS = ("authorization", "x-api-key", "instance-jwt")
-MATCHERS = {"method", "path", "query", "skip", "times", "every"}
+MATCHERS = {"method", "path", "query", "skip", "times", "every", "per_second"}
 
 
 @dataclass
@@ -45,6 +47,7 @@ class Fault:
     skip: int = 0
     times: int | None = 1
     every: int = 1
+    per_second: int | None = None
     status: int | None = None
     body: str | None = None
     body_base64: str | None = None
@@ -99,6 +102,8 @@ class ActiveFault:
     fault: Fault
     seen: int = 0
     fired: int = 0
+    passed: deque[float] = field(default_factory=deque)
+    """When the latest requests passed, where their number is limited."""
 
     def fires_for(self, request: web.Request) -> bool:
         if self.fault.times is not None and self.fired >= self.fault.times:
@@ -107,9 +112,20 @@ class ActiveFault:
             return False
         self.seen += 1
         due = self.seen - self.fault.skip
-        if due < 1 or due % self.fault.every:
+        if due < 1 or due % self.fault.every or self._passes_the_limit():
             return False
         self.fired += 1
+        return True
+
+    def _passes_the_limit(self) -> bool:
+        if self.fault.per_second is None:
+            return False
+        now = time.monotonic()
+        while self.passed and self.passed[0] <= now - 1:
+            self.passed.popleft()
+        if len(self.passed) >= self.fault.per_second:
+            return False
+        self.passed.append(now)
         return True
 
     def as_json(self) -> dict[str, Any]:
@@ -156,10 +172,16 @@ def parse_fault(request: Mapping[str, Any]) -> Fault:
         if not _fits(value, known[name]):
             raise InvalidControlRequest(f"fault field {name!r} cannot be {value!r}")
     fault = Fault(**request)
-    if fault.every < 1 or min(fault.skip, fault.delay, fault.cut or 0, fault.reset_after or 0) < 0:
-        raise InvalidControlRequest("every must be at least 1; skip, delay, cut and reset_after at least 0")
+    if min(fault.every, 1 if fault.per_second is None else fault.per_second) < 1 or _negative(fault):
+        raise InvalidControlRequest(
+            "every and per_second must be at least 1; skip, delay, cut and reset_after at least 0"
+        )
     _compile([fault.path, *fault.query.values()])
     return fault
+
+
+def _negative(fault: Fault) -> bool:
+    return min(fault.skip, fault.delay, fault.cut or 0, fault.reset_after or 0) < 0
 
 
 def _fits(value: object, hint: Any) -> bool:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
 import requests
-from airbyte_cdk.sources.declarative.models.declarative_component_schema import CustomRequester
-from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import ModelToComponentFactory
-from airbyte_cdk.sources.streams.http.error_handlers import JsonErrorMessageParser
-from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets, filter_secrets
+from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
-from requests.auth import AuthBase
-from source_events.transport.connection import Session, connection_of
 
 from seed.events import SEED_KEY, Event, SeedFailed, Settings
 from source_events import providers
-from source_events.components.decoder import AnswerDecoder, AnswerRefused, raise_refusal
-from source_events.components.requester import CONNECT_TIMEOUT, READ_TIMEOUT
+from source_events.components.authentication import Authenticator
+from source_events.components.decoder import AnswerRefused, Decoder, raise_refusal_of
+from source_events.components.errors import message_in
+from source_events.components.factory import Factory
+from source_events.runtime import Runtime
 from source_events.source import EventsDeclarativeSource
+from source_events.transport.network import Reply
 
 Json = dict[str, Any]
 
@@ -48,8 +47,9 @@ class Account(ABC):
         self.config = config
         self.settings = settings
         self.provider: Json = config["provider"]
-        self._session = Session(connection_of(config))
-        self._reader = authenticator(config)
+        # Two attempts for the login, as in a check: somebody is waiting.
+        self._runtime = Runtime(1, config["requests_per_minute"], check=True)
+        self._reader = self.authenticator(config)
 
     @abstractmethod
     def post(self, event: Event) -> bool:
@@ -118,43 +118,53 @@ class Account(ABC):
 
     # --- requests
 
+    def authenticator(self, config: Json) -> Authenticator:
+        """The connector's authentication, as the provider's manifest has it."""
+        manifest = providers.manifest(self.provider["provider_type"])
+        source = EventsDeclarativeSource(self._runtime, catalog=None, config=config, state=None, source_config=manifest)
+        definition = next(_authenticators(source.resolved_manifest["streams"]))
+        found: Authenticator = Factory(config, self._runtime, self._runtime.stream("seed"), ()).make(definition)
+        return found
+
     def rows(
-        self, url: str, parameters: Mapping[str, str | int], decoder: AnswerDecoder, advice: Mapping[int, str]
+        self, url: str, parameters: Mapping[str, str | int], decoder: Decoder, advice: Mapping[int, str]
     ) -> list[Json]:
         """The rows of a page; `advice` says what to mend for the status of an answer without any."""
-        response = self._succeeding(self._send("GET", url, self._reader, params=parameters), advice)
+        reply = self._succeeding(self._send("GET", url, self._reader, parameters=parameters), advice)
         try:
-            return [msgspec.json.decode(row) for row in decoder.answer(response).rows]
+            return [msgspec.json.decode(row) for row in decoder.decode(reply.body).rows]
         except AnswerRefused as refused:
             raise SeedFailed(f"The API refused to list the events: {refused}.") from None
         except msgspec.DecodeError:
-            raise _unreadable(response) from None
+            raise _unreadable(reply) from None
 
-    def create(self, url: str, body: Json, auth: AuthBase | None = None) -> requests.Response:
+    def create(self, url: str, body: Json, authenticator: Authenticator | None = None) -> Reply:
         """Post once, whatever the answer is: to post again could create the event twice."""
-        return self._send("POST", url, auth or self._reader, json=body)
+        return self._send("POST", url, authenticator or self._reader, body=body)
 
-    def check_accepted(self, response: requests.Response) -> None:
+    def check_accepted(self, reply: Reply) -> None:
         """
         :raises SeedFailed: if the answer to a request that creates does not say that the event was accepted
         """
-        answer = self._succeeding(response, self.advice)
+        body = self._succeeding(reply, self.advice).body
         try:
-            raise_refusal(msgspec.json.decode(answer.content) if answer.content.strip() else {})
+            answer = msgspec.json.decode(body) if body.strip() else {}
+            if isinstance(answer, Mapping):
+                raise_refusal_of(answer.get("status"), answer.get("message"), answer.get("error"))
         except AnswerRefused as refused:
             raise SeedFailed(f"The API refused the event: {refused}.") from None
         except msgspec.DecodeError:
-            raise _unreadable(response) from None
+            raise _unreadable(reply) from None
 
-    def words(self, response: requests.Response) -> str:
+    def words(self, reply: Reply) -> str:
         """The API's own explanation."""
-        return JsonErrorMessageParser().parse_response_error_message(response) or ""
+        return message_in(decoded_json(reply)) or ""
 
-    def _send(self, method: str, url: str, auth: AuthBase, **content: Any) -> requests.Response:
+    def _send(self, method: str, url: str, authenticator: Authenticator, **content: Any) -> Reply:
+        network = self._runtime.network
         try:
-            response = self._session.request(
-                method, url, auth=auth, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), allow_redirects=False, **content
-            )
+            request = network.prepare(method, url, authenticator.headers(), **content)
+            return network.fetch(request, {**network.settings(url), "allow_redirects": False}, reserve=False)
         except AirbyteTracedException as error:
             raise SeedFailed(error.message or "The login failed.") from None
         except requests.RequestException as error:
@@ -162,19 +172,27 @@ class Account(ABC):
             if method == "POST":
                 message += " Whether it took the event is unknown: wait a minute, then run again."
             raise SeedFailed(message) from None
-        # An answer may quote what was sent, and the hourly password is in no list of secrets.
-        for value in response.request.headers.get("Authorization", "").split()[1:]:
-            add_to_secrets(value)
-        return response
 
-    def _succeeding(self, response: requests.Response, advice: Mapping[int, str]) -> requests.Response:
-        status = response.status_code
+    def _succeeding(self, reply: Reply, advice: Mapping[int, str]) -> Reply:
+        status = reply.status
         if 200 <= status < 300:
-            return response
+            return reply
         # Masked before it is cut: the half of a secret is in no list.
-        words = filter_secrets(" ".join(self.words(response).split()))[:300].rstrip(".")
+        words = filter_secrets(" ".join(self.words(reply).split()))[:300].rstrip(".")
         meaning = advice.get(status) or COMMON_ADVICE.get(status) or _advice_for_class(status)
-        raise SeedFailed(f"The API answered {status} {response.reason}{f': {words}' if words else ''}. {meaning}")
+        raise SeedFailed(f"The API answered {status} {reply.reason}{f': {words}' if words else ''}. {meaning}")
+
+
+def _authenticators(definition: Any) -> Iterator[Json]:
+    """Those in a manifest; a provider's streams have the same one."""
+    if isinstance(definition, Mapping):
+        if "authenticator" in definition:
+            yield definition["authenticator"]
+        for part in definition.values():
+            yield from _authenticators(part)
+    elif isinstance(definition, list):
+        for part in definition:
+            yield from _authenticators(part)
 
 
 COMMON_ADVICE = {
@@ -183,10 +201,10 @@ COMMON_ADVICE = {
 }
 
 
-def _unreadable(response: requests.Response) -> SeedFailed:
-    form = response.headers.get("Content-Type", "").partition(";")[0] or "no type"
+def _unreadable(reply: Reply) -> SeedFailed:
+    form = reply.headers.get("Content-Type", "").partition(";")[0] or "no type"
     return SeedFailed(
-        f"The API answered {response.status_code} with something else than the expected JSON ({form}). "
+        f"The API answered {reply.status} with something else than the expected JSON ({form}). "
         "Check `provider.api_url`: this may be the address of a web site, or of a login page."
     )
 
@@ -199,18 +217,12 @@ def _advice_for_class(status: int) -> str:
     return "Check the event in the events file."
 
 
-def authenticator(config: Json) -> AuthBase:
-    """The connector's authentication, as the provider's manifest has it."""
-    manifest = providers.manifest(config["provider"]["provider_type"])
-    source = EventsDeclarativeSource(catalog=None, config=config, state=None, source_config=manifest)
-    definition = {
-        **source.resolved_manifest["definitions"]["requester"],
-        "name": "seed",
-        "url": config["provider"]["api_url"],
-    }
-    requester = ModelToComponentFactory().create_component(CustomRequester, definition, config)
-    found: AuthBase = requester.get_authenticator()
-    return found
+def decoded_json(reply: Reply) -> Any:
+    """The body of an answer; nothing, if it is no JSON."""
+    try:
+        return msgspec.json.decode(reply.body)
+    except msgspec.DecodeError:
+        return None
 
 
 def decoded_text(value: Any) -> Any:

@@ -64,8 +64,7 @@ def _account(config: Json, block: Any) -> Account:
     if provider_type not in providers.names():
         validate(config)
     kind = account_class(str(provider_type))
-    # Two attempts for the login, as in a check: somebody is waiting.
-    completed = complete(config, check=True)
+    completed = complete(config)
     PageEntrypoint.set_up_secret_filter(config, specification()["connectionSpecification"])
     try:
         return kind(completed, msgspec.convert(block, kind.settings_form))

@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from source_events.providers.app_market.components import PAGE_SIZE, EventDecoder
-
 from seed import account
 from seed.account import Json
 from seed.events import Event, SeedFailed, Settings
+from source_events.providers.app_market.answers import EventDecoder
 
 DAY = 86_400
+PAGE_SIZE = 100
 CREDENTIALS = (
     "Check `provider.api_secret` (the API secret, not the render secret), `provider.instance_id`, "
     "`provider.instance_claim`, and this machine's clock."
@@ -58,7 +58,7 @@ class Account(account.Account):
             "eventTypes": "" if any("," in name for name in types) else ",".join(types),
             "limit": PAGE_SIZE,
         }
-        url, decoder = self.provider["api_url"] + self.provider["events_path"], EventDecoder(self.config)
+        url, decoder = self.provider["api_url"] + self.provider["events_path"], EventDecoder(self.config, ())
         offset, before = 0, None
         while rows := self.rows(url, {**selection, "offset": offset}, decoder, READ_ADVICE):
             if rows == before:

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
-import requests
-from source_events.providers.carecloud.components import zone_of
 
 from seed import account
-from seed.account import Json, decoded_text
+from seed.account import Json, decoded_json, decoded_text
 from seed.events import Event
+from source_events.components.zones import zone_of
 from source_events.records.times import UnreadableTime, local_time, normalize_time
+from source_events.transport.network import Reply
 
 ALREADY_THERE = "relation_already_exists"
 
@@ -42,16 +42,16 @@ class Account(account.Account):
         body: Json = {"event": fields}
         if event.property_records is not None:
             body["property_records"] = msgspec.to_builtins(event.property_records)
-        response = self.create(f"{self.provider['api_url']}/events", body)
-        if response.status_code == 400 and any(entry.get("reason") == ALREADY_THERE for entry in _invalid(response)):
+        reply = self.create(f"{self.provider['api_url']}/events", body)
+        if reply.status == 400 and any(entry.get("reason") == ALREADY_THERE for entry in _invalid(reply)):
             return False
-        self.check_accepted(response)
+        self.check_accepted(reply)
         return True
 
-    def words(self, response: requests.Response) -> str:
+    def words(self, reply: Reply) -> str:
         """The fields that the API names are often all that it says."""
-        named = (f"{entry.get('name')} {entry.get('reason')}" for entry in _invalid(response))
-        return "; ".join(filter(None, [super().words(response), *named]))
+        named = (f"{entry.get('name')} {entry.get('reason')}" for entry in _invalid(reply))
+        return "; ".join(filter(None, [super().words(reply), *named]))
 
     def content_of(self, record: Json) -> Any:
         return decoded_text(record.get("data"))
@@ -88,10 +88,10 @@ class Account(account.Account):
                 yield f"property_records: {posted.property_id} has another value"
 
 
-def _invalid(response: requests.Response) -> list[Json]:
+def _invalid(reply: Reply) -> list[Json]:
     """The fields that an answer complains about; none if its body is not of the documented form."""
     try:
-        entries = response.json()["error"]["error_data"]["invalid_params"]
+        entries = decoded_json(reply)["error"]["error_data"]["invalid_params"]
         return [entry for entry in entries if isinstance(entry, dict)]
-    except (ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return []

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
-from source_events.providers.swipe_one.components import EventDecoder
 
 from seed import account
-from seed.account import Json, authenticator
+from seed.account import Json
 from seed.events import Event, Settings, contacts_of
+from source_events.providers.swipe_one.answers import EventDecoder
 
 READ_ADVICE = {
     401: "Check `provider.api_key`.",
@@ -43,7 +43,7 @@ class Account(account.Account):
         super().__init__(config, settings)
         key = settings.api_key or self.provider["api_key"]
         add_to_secrets(key)
-        self._writer = authenticator({**config, "provider": {**self.provider, "api_key": key}})
+        self._writer = self.authenticator({**config, "provider": {**self.provider, "api_key": key}})
 
     def post(self, event: Event) -> bool:
         body: Json = {"contact": {"id": event.contact_id}, "type": event.type, "properties": event.marked_content}
@@ -60,7 +60,7 @@ class Account(account.Account):
     def _events(self, contact: str) -> Iterator[Json]:
         """All events of a contact, newest first: the API cannot filter them."""
         url = f"{self.provider['api_url']}/contacts/{quote(contact, safe='')}/events"
-        decoder, before = EventDecoder(self.config), None
+        decoder, before = EventDecoder(self.config, ()), None
         for page in count(1):
             rows = self.rows(url, {"page": page, "limit": 100}, decoder, READ_ADVICE)
             # A server may answer the last page for every number beyond it.

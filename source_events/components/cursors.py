@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -103,7 +104,7 @@ class ContactCursor(Cursor):
             starts = {contact.id: self._start_of(contact) for contact in batch}
             with self._lock:
                 self._open.add(number)
-                self._place.begin(number, batch[-1])
+                self._place.begin(number, batch)
             self._stream.counts.count_contacts(listed=len(batch))
             yield StreamSlice(partition={"contacts": starts, "number": number}, cursor_slice={"end_time": end})
             number += 1
@@ -148,17 +149,19 @@ class ContactCursor(Cursor):
         number: int = stream_slice.partition["number"]
         with self._lock:
             self._open.discard(number)
-            self._place.end(number)
-            self._remember(stream_slice.partition["contacts"])
+            self._remember(stream_slice.partition["contacts"], self._place.end(number))
             # A state of thousands of contacts is not worth a message for each batch.
             wait = 1.0 if self._too_many else len(self._contacts) / CONTACTS_OF_A_SECOND
             if time.monotonic() - self._emitted_at > wait:
                 self._emit()
 
-    def _remember(self, contacts: Mapping[str, str]) -> None:
+    def _remember(self, contacts: Iterable[str], passed: Iterable[str]) -> None:
+        """Remember contacts by name, and forget those that the place in their list has passed."""
         if self._too_many:
             return
         self._contacts.update(dict.fromkeys(contacts, self._latest))
+        for contact in passed:
+            self._contacts.pop(contact, None)
         if len(self._contacts) > MOST_CONTACTS_IN_STATE:
             self._too_many = True
 
@@ -189,8 +192,9 @@ class ListPlace:
         self.until: str | None = saved["until"] if saved else None
         self._behind = self.created_at
         self._listed = ""
-        self._ends: dict[int, str] = {}
+        self._batches: dict[int, Sequence[Contact]] = {}
         self._ended: set[int] = set()
+        self._at_place: deque[Contact] = deque()
         self._next = 0
         self._ordered = ordered
 
@@ -202,20 +206,25 @@ class ListPlace:
         self._listed = created
         return self._ordered and self._behind is not None and created < self._behind
 
-    def begin(self, number: int, last: Contact) -> None:
-        """A batch begins, of which this is the last contact."""
-        self._ends[number] = _second(last)
+    def begin(self, number: int, batch: Sequence[Contact]) -> None:
+        self._batches[number] = batch
         if not self._ordered:
             self.created_at = None
 
-    def end(self, number: int) -> None:
+    def end(self, number: int) -> Sequence[str]:
+        """A batch has been read; the contacts that the place passes with it, and that are not read again."""
         self._ended.add(number)
         while self._next in self._ended:
             self._ended.remove(self._next)
-            last = self._ends.pop(self._next)
+            batch = self._batches.pop(self._next)
             self._next += 1
             if self._ordered:
-                self.created_at = last
+                self.created_at = _second(batch[-1])
+                self._at_place.extend(batch)
+        passed = []
+        while self._at_place and _second(self._at_place[0]) < (self.created_at or ""):
+            passed.append(self._at_place.popleft().id)
+        return passed
 
 
 def _second(contact: Contact) -> str:

@@ -182,20 +182,20 @@ def _explanation(reply: Reply) -> str:
 
 def _words(body: bytes) -> str | None:
     try:
-        return _message_in(msgspec.json.decode(readable(body)))
+        return message_in(msgspec.json.decode(readable(body)))
     except (msgspec.DecodeError, RecursionError):
         return body.decode("utf-8", "replace")
 
 
-def _message_in(value: Any) -> str | None:
+def message_in(value: Any) -> str | None:
     """The first text of an object that is called as messages usually are, also within other objects and lists."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        found = filter(None, map(_message_in, value))
+        found = filter(None, map(message_in, value))
         return ", ".join(found) or None
     if isinstance(value, Mapping):
-        return next(filter(None, (_message_in(value[name]) for name in MESSAGES if name in value)), None)
+        return next(filter(None, (message_in(value[name]) for name in MESSAGES if name in value)), None)
     return None
 
 
