@@ -24,6 +24,7 @@ from source_events.transport.rate import Rate
 from unit_tests import exchange
 from unit_tests.background import Background
 from unit_tests.exchange import Request, Response, Transport
+from unit_tests.transport.server import Server
 
 URL = "https://host/path"
 GET = Request("GET", URL)
@@ -328,37 +329,6 @@ class TestRate:
         with pytest.raises(requests.ConnectionError):
             get(network_of(rate=rate))
         assert rate.requests == 1
-
-
-class Server:
-    """A server that answers each connection with these bytes, and then keeps it open."""
-
-    def __init__(self, answer: bytes) -> None:
-        self._answer = answer
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._open: list[socket.socket] = []
-        self.asked = threading.Semaphore(0)
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/path"
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self._open.append(connection)
-            connection.recv(65536)
-            connection.sendall(self._answer)
-            self.asked.release()
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join(5)
-        for connection in self._open:
-            connection.close()
 
 
 class TestClosing:
