@@ -82,7 +82,12 @@ class TestTold:
         monkeypatch.setattr("source_events.process.progress.DRAW_EVERY", 0.001)
         asked = threading.Event()
         before = threading.active_count()
-        with told(lambda: [asked.set()] and []):
+
+        def lines() -> list[str]:
+            asked.set()
+            return []
+
+        with told(lines):
             assert asked.wait(5)
             assert threading.active_count() == before + 1
         assert threading.active_count() == before

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import pty
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -24,8 +23,8 @@ class Opened:
 
 
 @pytest.fixture
-def opened() -> Iterator[Opened]:
-    yield Opened(pty.openpty())
+def opened() -> Opened:
+    return Opened(pty.openpty())
 
 
 def test_it_knows_whether_it_is_there(opened):
