@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 from airbyte_cdk.models import (
     AirbyteErrorTraceMessage,
@@ -23,8 +24,17 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_events.components.partition import page_of
 from source_events.runtime import Counted, Runtime
 
+Told = Callable[[Callable[[], list[str]]], AbstractContextManager[None]]
+"""Tells, until the end of its block, what it is given a function for: a line for each stream that runs."""
+
+
+def untold(progress: Callable[[], list[str]]) -> AbstractContextManager[None]:
+    """Tells nobody, as is right for a library."""
+    return nullcontext()
+
+
 WORTH_TELLING = 1.1
-"""How many times as much an estimate must be as the last one, so that thousands of slices make some dozens."""
+"""How many times as much, or as little, an estimate must be as the last one, so that thousands make some dozens."""
 
 
 def estimate(stream: str, records: int) -> AirbyteMessage:
@@ -34,6 +44,16 @@ def estimate(stream: str, records: int) -> AirbyteMessage:
         type=Type.TRACE,
         trace=AirbyteTraceMessage(type=TraceType.ESTIMATE, emitted_at=time.time() * 1000, estimate=message),
     )
+
+
+def how_far(stream: str, records: int, counted: Counted) -> str:
+    """A running stream's line of the log: how many of its contacts and records have been read, as far as is known."""
+    if counted.listed:
+        known = "contacts" if counted.all_listed else "contacts found so far"
+        return f"{stream}: {counted.read:,} of {counted.listed:,} {known}, {records:,} records"
+    if counted.expected > records:
+        return f"{stream}: {records:,} of about {counted.expected:,} records announced so far"
+    return f"{stream}: {records:,} records"
 
 
 def account(counted: Counted, *, complete: bool) -> str:
@@ -99,6 +119,8 @@ class Report:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._records: dict[str, int] = {}
+        self._running: dict[str, None] = {}
+        """Streams that have begun and not ended, in this order."""
         self._estimated: dict[str, int] = {}
         self._errors: dict[tuple[str, str], AirbyteErrorTraceMessage] = {}
         self._logger = logging.getLogger("airbyte")
@@ -110,7 +132,7 @@ class Report:
                 if message.type is Type.TRACE and message.trace is not None:
                     if self._is_repeated(message.trace):
                         continue
-                    self._conclude(message.trace)
+                    self._begin_or_end(message.trace)
                 page = page_of(message)
                 if page is not None and message.record is not None:
                     stream = message.record.stream
@@ -124,13 +146,20 @@ class Report:
         if undated:
             self._logger.warning(f"{len(undated)} events have no time; their `createdAt` is null.")
 
+    def progress(self) -> list[str]:
+        """How far each running stream is; any thread may ask."""
+        return [
+            how_far(name, self._records.get(name, 0), self._runtime.stream(name).counts.now)
+            for name in tuple(self._running)
+        ]
+
     def _estimates(self) -> Iterator[AirbyteMessage]:
-        """Where the records to expect of a stream have become so many more that it is worth telling."""
+        """Where the records that a stream is likely to have have changed so much that it is worth telling."""
         for run in self._runtime.streams:
-            expected = run.counts.expected
-            if expected >= max(self._estimated.get(run.name, 0) * WORTH_TELLING, 1):
-                self._estimated[run.name] = expected
-                yield estimate(run.name, expected)
+            likely, told = run.counts.likely, self._estimated.get(run.name, 0)
+            if likely and (likely >= told * WORTH_TELLING or likely * WORTH_TELLING <= told):
+                self._estimated[run.name] = likely
+                yield estimate(run.name, likely)
 
     def _is_repeated(self, trace: AirbyteTraceMessage) -> bool:
         """Whether this error has been reported; if not, it is made fit to be."""
@@ -149,10 +178,13 @@ class Report:
         self._errors[key] = error
         return False
 
-    def _conclude(self, trace: AirbyteTraceMessage) -> None:
+    def _begin_or_end(self, trace: AirbyteTraceMessage) -> None:
         status = trace.stream_status
+        if status and status.status is AirbyteStreamStatus.STARTED:
+            self._running[status.stream_descriptor.name] = None
         if status and status.status in ENDS:
             name = status.stream_descriptor.name
+            self._running.pop(name, None)
             complete = status.status is AirbyteStreamStatus.COMPLETE
             self._logger.info(
                 f"{name}: {self._records.get(name, 0)} records, {status.status.value.lower()}"

@@ -121,7 +121,8 @@ class Counted:
     `received` are all rows that came, and `left_out` how many of them are no records, by the reason; `finished` are
     those of slices that have been read to their end. `announced` sums the totals that slices announced, `answered` the
     rows that came for these. `expected` are the records that the slices begun so far are likely to have. `gone` are the
-    contacts, or events, that the API did not know any more; `listed` and `read` are contacts.
+    contacts, or events, that the API did not know any more; `listed` and `read` are contacts, and with `all_listed` no
+    more of them will be.
     """
 
     received: int = 0
@@ -132,7 +133,21 @@ class Counted:
     gone: int = 0
     listed: int = 0
     read: int = 0
+    all_listed: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def likely(self) -> int:
+        """The records that the stream is likely to have: as many a contact as of those that have been read.
+
+        Where it is not read contact by contact, or not all contacts are known: those of the slices begun so far.
+        """
+        if not self.listed:
+            return self.expected
+        if not (self.all_listed and self.read and self.received):
+            return 0
+        kept = self.received - sum(self.left_out.values())
+        return self.finished * kept * self.listed // (self.received * self.read)
 
     @property
     def repeated(self) -> int:
@@ -153,9 +168,10 @@ class StreamCounts:
             return replace(self._counted, left_out=Counter(self._counted.left_out))
 
     @property
-    def expected(self) -> int:
-        """The records that the slices begun so far are likely to have; looked at with each message."""
-        return self._counted.expected
+    def likely(self) -> int:
+        """The records that the stream is likely to have; looked at with each message."""
+        with self._lock:
+            return self._counted.likely
 
     def count_rows(self, rows: int, left_out: Mapping[str, int] = MappingProxyType({})) -> None:
         """Rows of a page, and how many of them are left out."""
@@ -185,6 +201,11 @@ class StreamCounts:
         with self._lock:
             self._counted.listed += listed
             self._counted.read += read
+
+    def end_list(self) -> None:
+        """No more contacts will be listed."""
+        with self._lock:
+            self._counted.all_listed = True
 
 
 class Token:

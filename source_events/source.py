@@ -42,7 +42,7 @@ from source_events.components.factory import Factory
 from source_events.components.partition import PagePartitions, page_of
 from source_events.records.lines import splice
 from source_events.records.rows import UNKNOWN_FIELDS
-from source_events.report import Report
+from source_events.report import Report, Told, untold
 from source_events.restrictions import tell_unmatched, told_of_nothing
 from source_events.runtime import Runtime, StreamRun
 from source_events.settings.catalogue import check_catalog, read_catalog
@@ -129,13 +129,16 @@ class SourceEvents(Source):
         config: Mapping[str, Any],
         catalog: ConfiguredAirbyteCatalog,
         state: list[AirbyteStateMessage] | None = None,
+        told: Told = untold,
     ) -> Iterator[AirbyteMessage]:
         """Read with a message for each page: `page_of` has its records, and whoever takes it releases it.
+
+        While it lasts, `told` tells how far it is.
 
         :raises ReadFailed: after the messages of everything that could be read, if a stream failed
         """
         with closing(bind(config, catalog, readable_state(state))) as source:
-            yield from source.read_pages(catalog, state or [])
+            yield from source.read_pages(catalog, state or [], told)
 
 
 def bind(
@@ -173,15 +176,17 @@ class EventsDeclarativeSource(ConcurrentDeclarativeSource):
                 queue.get(timeout=0.01)
 
     def read_pages(
-        self, catalog: ConfiguredAirbyteCatalog, state: Sequence[AirbyteStateMessage] = ()
+        self, catalog: ConfiguredAirbyteCatalog, state: Sequence[AirbyteStateMessage] = (), told: Told = untold
     ) -> Iterator[AirbyteMessage]:
         """Read with a message for each page; `state` is what the source has been bound with.
 
         :raises ReadFailed: after the messages of everything that could be read, if a stream failed
         """
         check_catalog(catalog, [stream["name"] for stream in self.resolved_manifest["streams"]])
-        messages = Report(self.runtime).follow(self.read(logging.getLogger("airbyte"), self.completed, catalog))
-        yield from told_of_nothing(messages, self.completed, self.runtime, state)
+        report = Report(self.runtime)
+        messages = report.follow(self.read(logging.getLogger("airbyte"), self.completed, catalog))
+        with told(report.progress):
+            yield from told_of_nothing(messages, self.completed, self.runtime, state)
 
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
         return [self._stream(definition) for definition in self.resolved_manifest["streams"]]

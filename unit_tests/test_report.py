@@ -6,9 +6,18 @@ import logging
 from collections import Counter
 
 import pytest
+from airbyte_cdk.models import (
+    AirbyteMessage,
+    AirbyteStreamStatus,
+    AirbyteStreamStatusTraceMessage,
+    AirbyteTraceMessage,
+    StreamDescriptor,
+    TraceType,
+    Type,
+)
 
-from source_events.report import ReadFailed, account
-from source_events.runtime import Counted
+from source_events.report import ReadFailed, Report, account, how_far
+from source_events.runtime import Counted, Runtime
 from unit_tests.providers.cloud4wi import requests, responses
 from unit_tests.reading import configuration, read
 
@@ -184,3 +193,82 @@ class TestReport:
         for secret in (*tokens, requests.CLIENT_SECRET):
             assert secret not in repr(output.messages)
         assert "bad ****" in output.error()["message"]
+
+
+STARTED, COMPLETE = AirbyteStreamStatus.STARTED, AirbyteStreamStatus.COMPLETE
+
+
+def status(stream: str, told: AirbyteStreamStatus) -> AirbyteMessage:
+    trace = AirbyteStreamStatusTraceMessage(stream_descriptor=StreamDescriptor(name=stream), status=told)
+    return AirbyteMessage(
+        type=Type.TRACE, trace=AirbyteTraceMessage(type=TraceType.STREAM_STATUS, emitted_at=0, stream_status=trace)
+    )
+
+
+@pytest.mark.parametrize(
+    ("counted", "line"),
+    [
+        (Counted(), "s: 143,000 records"),
+        (Counted(expected=143_000), "s: 143,000 records"),
+        (Counted(expected=500_000), "s: 143,000 of about 500,000 records announced so far"),
+        (
+            Counted(listed=2000, read=1200, expected=500_000),
+            "s: 1,200 of 2,000 contacts found so far, 143,000 records",
+        ),
+        (Counted(listed=2000, read=1200, all_listed=True), "s: 1,200 of 2,000 contacts, 143,000 records"),
+    ],
+)
+def test_a_stream_tells_how_far_it_is_as_far_as_that_is_known(counted, line):
+    assert how_far("s", 143_000, counted) == line
+
+
+@pytest.mark.parametrize(
+    ("counted", "likely"),
+    [
+        (Counted(expected=7), 7),
+        (Counted(expected=7, listed=2, read=1, received=3, finished=3), 0),
+        (Counted(expected=7, listed=2, all_listed=True), 0),
+        (Counted(listed=2000, read=10, received=30, finished=30, all_listed=True), 6000),
+        # Rows of contacts that are being read are no hint at how many those have that have been.
+        (Counted(listed=2000, read=10, received=60, finished=30, all_listed=True), 6000),
+        (Counted(listed=2000, read=10, received=60, finished=30, all_listed=True, left_out=Counter(old=30)), 3000),
+        (Counted(listed=10, read=10, received=33, finished=33, all_listed=True), 33),
+    ],
+)
+def test_contacts_that_are_not_read_yet_are_likely_to_have_as_many_records_as_the_others(counted, likely):
+    assert counted.likely == likely
+
+
+class TestProgress:
+    @pytest.fixture
+    def runtime(self) -> Runtime:
+        return Runtime(1)
+
+    def test_only_streams_that_run_tell_how_far_they_are(self, runtime):
+        report = Report(runtime)
+        runtime.stream("c")
+        told = []
+        messages = [status("a", STARTED), status("b", STARTED), status("a", COMPLETE), status("b", COMPLETE)]
+        for _ in report.follow(messages):
+            told.append(report.progress())
+        a, b = "a: 0 records", "b: 0 records"
+        # The ends of both come behind the last message.
+        assert told == [[a], [a, b], [b], []]
+
+    def test_an_estimate_is_told_again_when_it_has_become_a_tenth_more_or_less(self, runtime):
+        counts = runtime.stream("a").counts
+        counts.count_contacts(listed=100)
+        counts.end_list()
+
+        def messages():
+            for rows in (10, 10, 11, 1, 0, 0):
+                counts.count_rows(rows)
+                counts.end_slice(rows, None)
+                counts.count_contacts(read=1)
+                yield status("b", STARTED)
+
+        followed = Report(runtime).follow(messages())
+        estimates = [message.trace.estimate for message in followed if message.trace.estimate]
+        assert {(each.name, each.type.value) for each in estimates} == {("a", "STREAM")}
+        # By then 10, 10, 10.33, 8, 6.4 and 5.33 rows a contact.
+        assert [each.row_estimate for each in estimates] == [1000, 800, 640, 533]

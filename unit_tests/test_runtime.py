@@ -165,7 +165,15 @@ class TestCounts:
         counts.count_contacts(read=1)
         counts.count_contacts(read=1)
         now = counts.now
-        assert (counts.expected, now.expected, now.gone, now.listed, now.read) == (120, 120, 1, 25, 2)
+        assert (now.expected, now.gone, now.listed, now.read, now.all_listed) == (120, 1, 25, 2, False)
+        counts.end_list()
+        assert counts.now.all_listed
+
+    def test_a_stream_is_likely_to_have_the_records_that_are_expected_of_its_slices(self):
+        counts = StreamCounts()
+        counts.expect(100)
+        counts.expect(20)
+        assert counts.likely == 120
 
     def test_what_was_counted_once_does_not_change_later(self):
         counts = StreamCounts()

@@ -109,6 +109,7 @@ class ContactCursor(Cursor):
             yield StreamSlice(partition={"contacts": starts, "number": number}, cursor_slice={"end_time": end})
             number += 1
         self._finished_slicing = True
+        self._stream.counts.end_list()
 
     def _distinct_contacts(self) -> Iterator[Contact]:
         seen: set[str] = set()

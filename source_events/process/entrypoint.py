@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import json
 import logging
 import re
 import sys
@@ -20,13 +19,17 @@ from airbyte_cdk.models import (
     ConfiguredAirbyteCatalog,
     ConnectorSpecification,
     FailureType,
+    Status,
 )
 from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
+from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events.components.partition import page_of
 from source_events.process.output import LineWriter
-from source_events.process.signals import end_on_request
+from source_events.process.progress import told
+from source_events.process.signals import STOPPED, end_on_request
+from source_events.process.terminal import STANDARD_ERROR
 from source_events.process.unwritable import written
 from source_events.report import ReadFailed
 from source_events.settings.configuration import validate
@@ -51,7 +54,7 @@ class PageEntrypoint(AirbyteEntrypoint):
     ) -> Iterable[AirbyteMessage]:
         self.set_up_secret_filter(config, source_spec.connectionSpecification)
         counter: defaultdict[HashableStreamDescriptor, float] = defaultdict(float)
-        for message in self._events.read_pages(config, catalog, state):
+        for message in self._events.read_pages(config, catalog, state, told):
             page = page_of(message)
             if page is None or message.record is None:
                 yield self.handle_record_counts(message, counter)
@@ -59,6 +62,18 @@ class PageEntrypoint(AirbyteEntrypoint):
                 counter[HashableStreamDescriptor(message.record.stream)] += page.count
                 self._writer.write_page(message.record.stream, page)
             self._memory_monitor.check_memory_usage()
+
+    def check(self, source_spec: ConnectorSpecification, config: Mapping[str, Any]) -> Iterable[AirbyteMessage]:
+        with told(lambda: ["check: waiting for the API"]):
+            for message in super().check(source_spec, config):
+                yield message
+                status = message.connectionStatus
+                if status and status.status is Status.FAILED:
+                    tell_error(status.message or "")
+
+    def discover(self, source_spec: ConnectorSpecification, config: Mapping[str, Any]) -> Iterable[AirbyteMessage]:
+        with told(lambda: ["discover: describing the streams"]):
+            yield from super().discover(source_spec, config)
 
     @staticmethod
     def validate_connection(source_spec: ConnectorSpecification, config: Mapping[str, Any]) -> None:
@@ -114,16 +129,32 @@ def launch(arguments: list[str]) -> None:
                 handler.setStream(writer)
             handler.addFilter(PeopleFilter())
             handler.addFilter(DiscreetFilter())
-    end_on_request(writer.stop)
+    end_on_request(writer.stop, STOPPED_READ if arguments[0] == "read" else STOPPED)
     entrypoint = PageEntrypoint(SourceEvents(), writer)
     try:
         for line in entrypoint.run(entrypoint.parse_args(arguments)):
             writer.write(f"{line}\n")
-    except ReadFailed:
+    except ReadFailed as error:
+        tell_error(error.message or "")
         sys.exit(1)
     except AirbyteTracedException as error:
-        writer.write(f"{entrypoint.airbyte_message_to_string(error_message(error))}\n")
+        message = error_message(error)
+        writer.write(f"{entrypoint.airbyte_message_to_string(message)}\n")
+        tell_error(message.trace.error.message if message.trace and message.trace.error else "")
         sys.exit(1)
+    except Exception as error:
+        # The CDK writes it as a message, when it has come out of here.
+        tell_error(f"an unexpected one, {type(error).__name__}; the messages say more. Please report it.")
+        raise
+
+
+STOPPED_READ = "source-events: stopped; go on from the last STATE line."
+
+
+def tell_error(sentence: str) -> None:
+    """To whoever is at a terminal; the messages have it, too."""
+    if STANDARD_ERROR.is_there:
+        STANDARD_ERROR.say(f"source-events: error: {filter_secrets(sentence)}")
 
 
 def unbuffered(stream: TextIO) -> IO[bytes]:

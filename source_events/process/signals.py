@@ -1,4 +1,4 @@
-"""How the process ends when it is asked to: by the signal itself, and without a word."""
+"""How the process ends when it is asked to: by the signal itself, with a sentence for who is at a terminal."""
 
 from __future__ import annotations
 
@@ -7,26 +7,41 @@ import signal
 from collections.abc import Callable
 from typing import NoReturn
 
+from source_events.process.terminal import STANDARD_ERROR
+
 LONGEST_STOP = 0.8
 """Seconds after which the process ends in the middle of a line, because nobody reads it."""
+STOPPED = "source-events: stopped."
 
 Stop = Callable[[Callable[[], NoReturn]], None]
 """Calls what ends the process as soon as it may end."""
 
 
-def end_on_request(stop: Stop = lambda end: end()) -> None:
+def end_on_request(stop: Stop = lambda end: end(), sentence: str = STOPPED) -> None:
     """End on SIGTERM, also as the first process of a container, which has no default for it, and on SIGINT.
 
-    The default for the latter would wait for the requests that are under way, and show where it came.
+    The default for the latter would wait for the requests that are under way, and show where it came. The sentence is
+    for whoever has pressed Ctrl-C on a terminal; a program that stops the process need not be told.
     """
 
     def request(signal_number: int, _: object) -> None:
-        signal.signal(signal.SIGALRM, lambda *_: die_of(signal_number))
-        signal.setitimer(signal.ITIMER_REAL, LONGEST_STOP)
-        stop(lambda: die_of(signal_number))
+        at_latest(lambda: end(signal_number))
+        stop(lambda: end(signal_number))
+
+    def end(signal_number: int) -> NoReturn:
+        # A terminal that is halted takes no sentence.
+        at_latest(lambda: die_of(signal_number))
+        STANDARD_ERROR.say(sentence if signal_number == signal.SIGINT and STANDARD_ERROR.is_there else "")
+        die_of(signal_number)
 
     signal.signal(signal.SIGTERM, request)
     signal.signal(signal.SIGINT, request)
+
+
+def at_latest(end: Callable[[], NoReturn]) -> None:
+    """Call it in a while, whatever the main thread is waiting for."""
+    signal.signal(signal.SIGALRM, lambda *_: end())
+    signal.setitimer(signal.ITIMER_REAL, LONGEST_STOP)
 
 
 def die_of(signal_number: int) -> NoReturn:

@@ -8,16 +8,16 @@ import sys
 from collections.abc import Iterator
 from typing import NoReturn
 
+from source_events.process.terminal import STANDARD_ERROR
+
 
 def end_unwritten(error: OSError) -> NoReturn:
     """End the process at once, with status 1; without a word where whoever read the output has gone."""
-    if not isinstance(error, BrokenPipeError):
-        sentence = (
-            f"source-events: error: the output cannot be written: {error.strerror or error}. "
-            "Make room and run it again; a read goes on from the last STATE line that is whole.\n"
-        )
-        with contextlib.suppress(OSError):
-            os.write(2, sentence.encode())
+    sentence = (
+        f"source-events: error: the output cannot be written: {error.strerror or error}. "
+        "Make room and run it again; a read goes on from the last STATE line that is whole."
+    )
+    STANDARD_ERROR.say("" if isinstance(error, BrokenPipeError) else sentence)
     os._exit(1)
 
 

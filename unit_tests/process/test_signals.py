@@ -1,4 +1,4 @@
-"""The process dies of the signal behind a whole line, and says nothing, at whatever moment the signal comes."""
+"""The process dies of the signal behind a whole line, at whatever moment it comes, and speaks on a terminal only."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 from pathlib import Path
 
 import pytest
+
+from unit_tests.process.terminals import read_all, running, seen
 
 asked_by = pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 ENDLESS = (
@@ -65,6 +68,36 @@ def test_the_first_process_of_a_container_ends_with_the_status_of_a_shell(asked)
         os.kill(int(child), asked)
         threading.Thread(target=process.stdout.read).start()
         assert process.wait(10) == 128 + asked
+
+
+DRAWING = (
+    "import time; from source_events.process import progress, signals; progress.DRAW_EVERY = 0.001\n"
+    "signals.end_on_request(sentence='It has ended.')\n"
+    "with progress.told(lambda: ['a: 1 records']): time.sleep(60)"
+)
+"""Draws a line for a minute."""
+
+
+class TestTerminal:
+    @pytest.mark.parametrize(("asked", "left"), [(signal.SIGINT, ["It has ended."]), (signal.SIGTERM, [])])
+    def test_whoever_presses_a_key_is_answered_and_a_program_that_stops_it_is_not(self, asked, left):
+        with running(["-c", DRAWING], stdout=subprocess.DEVNULL) as (process, terminal):
+            written = os.read(terminal, 1 << 16)
+            while b"a: 1 records" not in written:
+                written += os.read(terminal, 1 << 16)
+            process.send_signal(asked)
+            process.send_signal(asked)
+            written += read_all(terminal).encode()
+            assert process.wait(10) == -asked
+        assert seen(written.decode()) == left
+
+    def test_a_terminal_that_takes_no_word_does_not_keep_the_process(self):
+        with running(["-c", ENDLESS], stdout=subprocess.PIPE) as (process, terminal):
+            assert process.stdout.read(1) == b"x"
+            termios.tcflow(terminal, termios.TCOOFF)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == -signal.SIGINT
+            os.close(terminal)
 
 
 class TestAnyMoment:

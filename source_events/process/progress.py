@@ -1,0 +1,92 @@
+"""How far a command is, while it runs: lines of the log, and on a terminal a line that is drawn again and again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+
+from source_events.process.terminal import STANDARD_ERROR, Terminal
+
+LOG_EVERY, DRAW_EVERY = 10.0, 0.25
+"""Seconds."""
+
+logger = logging.getLogger("airbyte")
+
+
+@contextmanager
+def told(lines: Callable[[], Sequence[str]]) -> Iterator[None]:
+    """Tell, until the end of the block, what `lines` says, whatever is being waited for meanwhile.
+
+    Nothing is drawn where standard output is a terminal, too: the messages themselves show how far it is.
+    """
+    terminal = STANDARD_ERROR if STANDARD_ERROR.is_there and not os.isatty(1) else None
+    progress = Progress(lines, terminal, time.monotonic())
+    ended = threading.Event()
+
+    def tell() -> None:
+        while not ended.wait(DRAW_EVERY):
+            progress.tell(time.monotonic())
+
+    thread = threading.Thread(target=tell, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        if terminal:
+            terminal.erase()
+
+
+class Progress:
+    """Tells what `lines` says, as often as is good for the log and for a terminal; times are in seconds."""
+
+    def __init__(self, lines: Callable[[], Sequence[str]], terminal: Terminal | None, began: float) -> None:
+        self._lines = lines
+        self._terminal = terminal
+        self._began = self._logged = began
+
+    @cached_property
+    def _line(self) -> TerminalLine:
+        return TerminalLine()
+
+    def tell(self, now: float) -> None:
+        lines = self._lines()
+        if self._terminal and (line := self._line.of(lines, now - self._began)):
+            self._terminal.draw(line)
+        if now - self._logged >= LOG_EVERY:
+            self._logged = now
+            for each in lines:
+                logger.info(each)
+
+
+class TerminalLine:
+    """A sign that moves, the time, and as much of what there is to tell as the terminal is wide."""
+
+    def __init__(self) -> None:
+        # Only a terminal needs the library, whose import would delay every command.
+        from rich.console import Console
+        from rich.spinner import Spinner
+
+        self._console = Console(stderr=True)
+        self._sign = Spinner("dots")
+
+    def of(self, lines: Sequence[str], seconds: float) -> str:
+        """Nothing, where a line that has been drawn cannot be erased."""
+        from rich.text import Text
+
+        if self._console.is_dumb_terminal:
+            return ""
+        elapsed = "{}:{:02}".format(*divmod(int(seconds), 60))
+        line = Text(
+            f"{self._sign.frames[int(seconds / DRAW_EVERY) % len(self._sign.frames)]} {elapsed} {' · '.join(lines)}"
+        )
+        line.truncate(self._console.width, overflow="ellipsis")
+        with self._console.capture() as drawn:
+            self._console.print(line, end="", highlight=False, no_wrap=True)
+        return drawn.get()
