@@ -17,8 +17,9 @@ from source_events.transport.network import Network
 from source_events.transport.rate import Rate
 
 MAX_ATTEMPTS, ATTEMPTS_OF_A_CHECK = 8, 2
-ROWS_OF_A_SMALL_PAGE = 100
-"""What every system gives at once, if it is asked for so many."""
+PAGES_OF_A_SAMPLE, ROWS_OF_A_SMALL_PAGE = 4, 100
+"""A sample has some pages of which nothing may be wanted, and more if it needs more rows than some systems give at once.
+"""
 
 
 class Runtime:
@@ -40,7 +41,7 @@ class Runtime:
         self.check = check
         self.most_rows = 1 if check else sample
         """The rows that a page is asked for, where a few are enough."""
-        self.most_pages = None if self.most_rows is None else 1 + self.most_rows // ROWS_OF_A_SMALL_PAGE
+        self.most_pages = 1 if check else sample and PAGES_OF_A_SAMPLE + sample // ROWS_OF_A_SMALL_PAGE
         """The pages of a slice that are read, also if nothing on them is wanted; all of them, if there is no bound."""
         few = self.most_rows is not None
         self.max_attempts = ATTEMPTS_OF_A_CHECK if few else MAX_ATTEMPTS

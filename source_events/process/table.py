@@ -22,7 +22,6 @@ COMMON = ("provider", "organizationId")
 """Those that are no columns as long as all records have the same."""
 WIDE, NARROW, GAP = 20, 8, 2
 """How wide other fields are at first, the least that is worth showing of a value, and the space between two columns."""
-TO_THE_SECOND = len("2024-01-01T00:00:00")
 MOST_OF_A_VALUE = 200
 """Characters: no terminal shows more of one."""
 
@@ -55,16 +54,20 @@ class Table:
         common = {
             each.name: each.texts[0] for each in self._columns if each.name in COMMON and len(set(each.texts)) == 1
         }
-        organization = f", organizationId {common['organizationId']}" if "organizationId" in common else ""
-        span = f", {min(self._times)} to {max(self._times)}" if self._times else ""
         records = f"{self._count} record{'' if self._count == 1 else 's'}"
-        console.print(Text(f"{records} of {stream}, {system}{organization}{span}", "bold"))
+        console.print(Text(f"{records} of {stream}, {printable(system)}", "bold"))
+        if self._times:
+            first, last = to_the_second(min(self._times)), to_the_second(max(self._times))
+            console.print(Text(f"createdAt {first}{'' if last == first else f' to {last}'}"))
+        if "organizationId" in common:
+            console.print(Text(f"organizationId {common['organizationId']}"))
+        console.print()
         others = [column for column in self._columns if column.name not in common]
         shown = fitting(others, console.width)
         console.print(_drawing(shown))
         hidden = ", ".join(printable(column.name) for column in others if column not in shown)
         if hidden:
-            console.print(Text(f"Not shown: {hidden}. --json shows whole records.", "dim"))
+            console.print(Text(f"\nNot shown: {hidden}. --json shows whole records.", "dim"))
 
 
 def fitting(columns: Sequence[Column], room: int) -> dict[Column, int]:
@@ -86,7 +89,7 @@ def fitting(columns: Sequence[Column], room: int) -> dict[Column, int]:
 
 
 def _drawing(columns: Mapping[Column, int]) -> Drawing:
-    drawing = Drawing(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    drawing = Drawing(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0), header_style="bold")
     for column, width in columns.items():
         drawing.add_column(Text(shortened(printable(column.name), width)), width=width, no_wrap=True)
     for texts in zip(*(column.texts for column in columns), strict=True):
@@ -96,9 +99,11 @@ def _drawing(columns: Mapping[Column, int]) -> Drawing:
 
 def _cell(name: str, value: Raw | None) -> str:
     text = printable(" ".join(text_of(value).split()))
-    if name == "createdAt" and text:
-        return f"{text[:TO_THE_SECOND]}Z"
-    return text
+    return to_the_second(text) if name == "createdAt" and text else text
+
+
+def to_the_second(time: str) -> str:
+    return f"{time[:19]}Z"
 
 
 def text_of(value: Raw | None) -> str:
