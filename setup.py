@@ -24,6 +24,7 @@ REQUIREMENTS = [
     "PyJWT>=2.8,<3",
     "PyYAML>=6.0.1,<7",
     "requests>=2.32,<3",
+    "rich>=13.7,<16",
     "tenacity>=9,<10",
     "tzdata>=2024.1",
     "urllib3>=2.6,<3",

@@ -10,7 +10,15 @@ from pathlib import Path
 from source_events import __version__
 
 PROJECT = Path(__file__).resolve().parent.parent
-FILES = ("Dockerfile", "metadata.yaml", "*.md", "docs/**/*.md", "examples/**/*.md", "examples/**/*.yml", ".github/**/*.yml")
+FILES = (
+    "Dockerfile",
+    "metadata.yaml",
+    "*.md",
+    "docs/**/*.md",
+    "examples/**/*.md",
+    "examples/**/*.yml",
+    ".github/**/*.yml",
+)
 REPEATED = re.compile(
     r"""(\bsource-events:|io\.airbyte\.version="|dockerImageTag:\ |^\ *tag:\ |placeholder:\ |Docker\ image\ tag\ \|\ `)"""
     r"""\d+\.\d+\.\d+[\w.-]*""",

@@ -109,8 +109,17 @@ NO_MESSAGES = (
     "try out a configuration with one cheap request",
     "print the streams that the system has",
     "read the streams of a catalogue, and print",
+    "print a catalogue of all streams",
+    "show some records of a stream",
+    " --stream ",
+    "a stream to read; again for another",
+    "default: org_events, or else",
+    "how many records, 1 to …",
+    "whole records, one JSON object a line",
     "JSON: ",
     "write detailed log messages too",
+    # What `preview` says beneath a table.
+    "\nNot shown: …",
     # What only those meet who change the connector.
     "module … has no attribute …",
     "… has no field `…`; it has ….",

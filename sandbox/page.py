@@ -17,7 +17,6 @@ from sandbox.histogram import Bar, histogram
 from sandbox.presets import PRESETS, Preset
 from sandbox.provider import Endpoint, Provider
 
-PROJECT = Path(__file__).resolve().parent.parent
 EXAMPLE_FAULT = {"path": "/events$", "skip": 2, "times": 3, "status": 503, "headers": {"Retry-After": "1"}}
 CODE = re.compile(r"`(\w+)`")
 ADDED = 100
@@ -48,11 +47,11 @@ def check_command(provider: str, url: str) -> str:
 
 
 def read_command(provider: str, url: str) -> str:
-    catalog = shlex.quote(str(PROJECT / "examples" / provider / "catalog.json"))
+    config, catalog = _config_file(provider), f"sandbox-{provider}-catalog.json"
     return (
         f"{_saved_config(provider, url)}\n"
-        f"  {_connector()} read --config {_config_file(provider)} \\\n"
-        f"    --catalog {catalog} > sandbox-{provider}.jsonl"
+        f"  {_connector()} catalog --config {config} > {catalog} &&\n"
+        f"  {_connector()} read --config {config} --catalog {catalog} > sandbox-{provider}.jsonl"
     )
 
 

@@ -181,7 +181,9 @@ class Events:
     def __enter__(self) -> Events:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """
         :raises AirbyteTracedException: for what a consumer of the C stream has made of it
         """

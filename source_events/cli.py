@@ -11,7 +11,7 @@ from source_events.process.signals import end_on_request
 from source_events.process.unwritable import written
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser
+    from argparse import ArgumentParser, Namespace
 
 PROGRAM = "source-events"
 HELP = ("-h", "--help")
@@ -23,14 +23,40 @@ COMMANDS = {
     "check": "try out a configuration with one cheap request",
     "discover": "print the streams that the system has, with their schemas",
     "read": "read the streams of a catalogue, and print their records",
+    "catalog": "print a catalogue of all streams, or of those that are named",
+    "preview": "show some records of a stream as a table",
 }
+FOR_PEOPLE = {"catalog": "source_events.process.catalog", "preview": "source_events.process.preview"}
+"""The commands beside the protocol's: the module whose `run` is called with the arguments, and shows what people read.
+They have no messages: warnings and errors are sentences on standard error."""
 FILES = {
     "config": "JSON: the system, its credentials, and what to read of it",
-    "catalog": "JSON: the streams to read, made of what `discover` prints",
+    "catalog": "JSON: the streams to read, as `source-events catalog` prints them",
     "state": "JSON: where the last sync ended; without it, everything from start_date on is read",
 }
-NEEDED = {"spec": (), "check": ("config",), "discover": ("config",), "read": ("config", "catalog")}
+NEEDED = {
+    "spec": (),
+    "check": ("config",),
+    "discover": ("config",),
+    "read": ("config", "catalog"),
+    "catalog": ("config",),
+    "preview": ("config",),
+}
 TAKEN = {**NEEDED, "read": ("config", "catalog", "state")}
+MOST_SHOWN = 1000
+SETTINGS: Mapping[str, Mapping[str, dict[str, Any]]] = {
+    "catalog": {
+        "stream": {"action": "append", "metavar": "NAME", "help": "a stream to read; again for another; default: all"}
+    },
+    "preview": {
+        "stream": {"metavar": "NAME", "help": "default: org_events, or else the first stream of events"},
+        "limit": {"metavar": "N", "default": "10", "help": f"how many records, 1 to {MOST_SHOWN}; default: 10"},
+        "json": {"action": "store_true", "help": "whole records, one JSON object a line"},
+    },
+}
+"""The options of a command that are no files, as a parser takes them."""
+SHOWN = {"catalog": " --stream org_events > catalog.json", "preview": " --stream contact_events --limit 20"}
+"""What stands behind the files in a command's example."""
 CATALOG = {
     "streams": [
         {
@@ -56,7 +82,7 @@ STATE = [
 
 
 def run() -> None:
-    """Run a command of the protocol with the process's arguments.
+    """Run a command with the process's arguments.
 
     `spec` and help are answered without the CDK, whose import takes longer than everything else that they do. Two
     dashes before the command are left out: Meltano's wrapper writes them, and a parser takes them for the command.
@@ -64,9 +90,8 @@ def run() -> None:
     end_on_request()
     arguments = sys.argv[2:] if sys.argv[1:2] == ["--"] else sys.argv[1:]
     with written():
-        if arguments != ["spec"]:
-            check_usage(arguments)
-        if arguments[0] == "spec":
+        given = check_usage(arguments) if arguments != ["spec"] else None
+        if given is None or given.command == "spec":
             from source_events.settings.specification import specification
 
             print(json.dumps({"type": "SPEC", "spec": specification()}))
@@ -74,13 +99,19 @@ def run() -> None:
     from source_events.process.imports import prepare_imports
 
     prepare_imports()
+    if given.command in FOR_PEOPLE:
+        from source_events.process.people import launch_for_people
+
+        launch_for_people(FOR_PEOPLE[given.command], given)
+        return
     from source_events.process.entrypoint import launch
 
     launch(arguments)
 
 
-def check_usage(arguments: Sequence[str]) -> None:
-    """
+def check_usage(arguments: Sequence[str]) -> Namespace:
+    """The arguments, as a parser has understood them.
+
     :raises SystemExit: with 0 after help that was asked for; with 2 after a mistake, told on standard error
     """
     parser, commands = _parsers()
@@ -95,7 +126,12 @@ def check_usage(arguments: Sequence[str]) -> None:
         asked = commands.get(first, parser)
         meant = _meant(_alike_options(unknown, options))
         asked.error(f"there is no option {unknown!r}{meant}; try {asked.prog} --help")
-    parser.parse_args(arguments)
+    given = parser.parse_args(arguments)
+    if "limit" in given:
+        if not given.limit.isascii() or not given.limit.isdecimal() or not 1 <= int(given.limit) <= MOST_SHOWN:
+            commands[first].error(f"argument --limit: it must be a whole number from 1 to {MOST_SHOWN}")
+        given.limit = int(given.limit)
+    return given
 
 
 def _parsers() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
@@ -113,7 +149,10 @@ def _parsers() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
         command = commands.add_parser(name, help=does, description=description, epilog=_example(name), **form)
         for file in TAKEN[name]:
             command.add_argument(f"--{file}", metavar="FILE", required=file in NEEDED[name], help=FILES[file])
-        command.add_argument("--debug", action="store_true", help="write detailed log messages too")
+        for setting, form_of_it in SETTINGS.get(name, {}).items():
+            command.add_argument(f"--{setting}", **form_of_it)
+        if name not in FOR_PEOPLE:
+            command.add_argument("--debug", action="store_true", help="write detailed log messages too")
     return parser, commands.choices
 
 
@@ -124,8 +163,8 @@ def _introduction() -> str:
     systems = "\n".join(f"  {name:12}  {title}" for name, title in titles.items())
     return (
         "Reads customer events completely, typed, and fast: a source connector of Airbyte's protocol.\n"
-        "It writes messages to standard output, one JSON object a line. Systems, by their `provider_type`:\n\n"
-        + systems
+        "spec, check, discover and read write the protocol's messages to standard output, one JSON object a\n"
+        "line; catalog and preview are for people. Systems, by their `provider_type`:\n\n" + systems
     )
 
 
@@ -134,7 +173,8 @@ def _calls() -> str:
         "example:\n"
         f"  {PROGRAM} spec > spec.json\n"
         f"  {PROGRAM} check --config config.json\n"
-        f"  {PROGRAM} discover --config config.json\n"
+        f"  {PROGRAM} preview --config config.json\n"
+        f"  {PROGRAM} catalog --config config.json > catalog.json\n"
         f"  {PROGRAM} read --config config.json --catalog catalog.json --state state.json > messages.jsonl\n\n"
         f"what is in these files:\n  {PROGRAM} COMMAND --help"
     )
@@ -143,7 +183,7 @@ def _calls() -> str:
 def _example(command: str) -> str:
     """A call, and files that it could be made with: the configuration has the examples of the form's first system."""
     options = "".join(f" --{file} {file}.json" for file in TAKEN[command])
-    text = f"example:\n  {PROGRAM} {command}{options}\n"
+    text = f"example:\n  {PROGRAM} {command}{options}{SHOWN.get(command, '')}\n"
     if not options:
         return text
     from source_events.settings.specification import specification
@@ -160,7 +200,8 @@ def _required(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _options(command: str) -> list[str]:
-    return [*(f"--{file}" for file in TAKEN[command]), "--debug", *HELP]
+    names = [*TAKEN[command], *SETTINGS.get(command, ()), *(() if command in FOR_PEOPLE else ("debug",))]
+    return [*(f"--{name}" for name in names), *HELP]
 
 
 def _given(arguments: Sequence[str]) -> list[str]:

@@ -17,19 +17,35 @@ from source_events.transport.network import Network
 from source_events.transport.rate import Rate
 
 MAX_ATTEMPTS, ATTEMPTS_OF_A_CHECK = 8, 2
+PAGES_OF_A_SAMPLE, ROWS_OF_A_SMALL_PAGE = 4, 100
+"""A sample has some pages of which nothing may be wanted, and more if it needs more rows than some systems give at once.
+"""
 
 
 class Runtime:
     """`num_workers` and `requests_per_minute` hold for all streams, and for logins, together.
 
-    A check asks for a single row, and gives up early. Whoever made the runtime closes it: that ends all its requests
-    and threads at once, whatever they are waiting for.
+    A check asks for a single row, and a `sample` for so many: with one worker, for few pages of a slice, and giving up
+    early. Whoever made the runtime closes it: that ends all its requests and threads at once, whatever they are waiting
+    for.
     """
 
-    def __init__(self, num_workers: int, requests_per_minute: int | None = None, *, check: bool = False) -> None:
+    def __init__(
+        self,
+        num_workers: int,
+        requests_per_minute: int | None = None,
+        *,
+        check: bool = False,
+        sample: int | None = None,
+    ) -> None:
         self.check = check
-        self.max_attempts = ATTEMPTS_OF_A_CHECK if check else MAX_ATTEMPTS
-        self.num_workers = 1 if check else num_workers
+        self.most_rows = 1 if check else sample
+        """The rows that a page is asked for, where a few are enough."""
+        self.most_pages = 1 if check else sample and PAGES_OF_A_SAMPLE + sample // ROWS_OF_A_SMALL_PAGE
+        """The pages of a slice that are read, also if nothing on them is wanted; all of them, if there is no bound."""
+        few = self.most_rows is not None
+        self.max_attempts = ATTEMPTS_OF_A_CHECK if few else MAX_ATTEMPTS
+        self.num_workers = 1 if few else num_workers
         self.rate = Rate(requests_per_minute, wait=self.wait)
         self.memory = Memory()
         self.network = Network(self.num_workers, self.rate, self.memory)

@@ -147,14 +147,15 @@ def bind(
     state: list[AirbyteStateMessage] | None = None,
     *,
     check: bool = False,
+    sample: int | None = None,
 ) -> EventsDeclarativeSource:
-    """The provider's manifest as a source.
+    """The provider's manifest as a source; for a check, or for a `sample` of so many rows, one that asks for few.
 
     :raises InvalidConfiguration: if the configuration is wrong
     """
     completed = complete(config)
     warn_of_unread_fields(config)
-    runtime = Runtime(completed["num_workers"], completed["requests_per_minute"], check=check)
+    runtime = Runtime(completed["num_workers"], completed["requests_per_minute"], check=check, sample=sample)
     manifest = providers.manifest(completed["provider"]["provider_type"])
     return EventsDeclarativeSource(runtime, catalog=catalog, config=completed, state=state, source_config=manifest)
 

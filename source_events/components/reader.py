@@ -93,11 +93,12 @@ class PageReader:
                 following = pages.next(page)
                 if pages.number == 1:
                     self._expect(page, pages)
-                    if self._requester.asks_once:
-                        following = None
-                    if following and self._division and (parts := self._division.parts(part, page)):
+                    few = self._requester.most_pages is not None
+                    if following and self._division and not few and (parts := self._division.parts(part, page)):
                         yield from self._divide(page, parts)
                         return
+                if pages.number == self._requester.most_pages:
+                    following = None
                 yield from handed_over(page)
         self._stream.counts.end_slice(pages.received, pages.announced)
 

@@ -56,8 +56,8 @@ class Requester:
     Requests that differ only in the contact or in the page are made from one prepared request: to evaluate and prepare
     each of them costs several times what it takes to send it.
 
-    `page_size` is the parameter that says how many rows a page may have, and how many are asked for; a check asks for
-    one. `scroll` is the parameter that continues a scroll, where the server keeps the place and not the client: an
+    `page_size` is the parameter that says how many rows a page may have, and how many are asked for, unless a few are
+    enough. `scroll` is the parameter that continues a scroll, where the server keeps the place and not the client: an
     answer to it that is lost cannot be asked for again.
     """
 
@@ -82,9 +82,8 @@ class Requester:
         refusals: Mapping[Any, Any] | None = None,
     ) -> None:
         self.decoder = decoder
-        self.asks_once = runtime.check
-        """Whether one page is enough, also if nothing on it is wanted: a check only sees that there is an answer."""
-        self.limit = 1 if runtime.check else next(iter((page_size or {}).values()), None)
+        self.most_pages = runtime.most_pages
+        self.limit = min(filter(None, (runtime.most_rows, *(page_size or {}).values())), default=None)
         self._runtime = runtime
         self._stream = stream
         self._method = method

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 
 from airbyte_cdk.models import ConfiguredAirbyteCatalog, ConfiguredAirbyteCatalogSerializer
 
 from source_events.settings.documents import PRINTED_BY_DISCOVER, InvalidDocument, read_document
 
 SELECT = (
-    "it is what `discover` prints, which says what there is and not what to read; make a catalogue with an entry for "
-    'each stream to read, its description behind `stream`: {"streams": [{"stream": {"name": "org_events", ...}, '
-    '"sync_mode": "incremental", "destination_sync_mode": "append_dedup"}]}'
+    "it is what `discover` prints, which says what there is and not what to read; "
+    "`source-events catalog --config FILE` prints a catalogue"
 )
 
 
@@ -29,6 +29,17 @@ def catalog_of(stream: str) -> ConfiguredAirbyteCatalog:
     selected = {"stream": described, "sync_mode": "incremental", "destination_sync_mode": "append_dedup"}
     catalog: ConfiguredAirbyteCatalog = ConfiguredAirbyteCatalogSerializer.load({"streams": [selected]})
     return catalog
+
+
+def check_streams(named: Iterable[str], names: Collection[str]) -> None:
+    """
+    :raises InvalidDocument: if a stream is named that the system does not have
+    """
+    for name in named:
+        if name not in names:
+            alike = get_close_matches(name, names, n=1)
+            meant = f" (did you mean `{alike[0]}`?)" if alike else ""
+            raise InvalidDocument(f"There is no stream `{name}`{meant}; the streams are: {', '.join(sorted(names))}.")
 
 
 def check_catalog(catalog: ConfiguredAirbyteCatalog, names: Collection[str]) -> None:

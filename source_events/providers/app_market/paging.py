@@ -21,7 +21,7 @@ class InstancePaging(OffsetPaging):
 
     def __init__(self, runtime: Runtime, limit: int) -> None:
         super().__init__("offset", grows_in_front=True)
-        self.limit = 1 if runtime.check else limit
+        self.limit = min(limit, runtime.most_rows or limit)
         self.told = False
 
     def begin(self, beginning: int = 0) -> Pages:

@@ -32,7 +32,7 @@ class FeedReader:
 
     def __init__(self, config: Config, runtime: Runtime, pages: PageReader) -> None:
         self._config = config
-        self._check = runtime.check
+        self._reads_few = runtime.most_rows is not None
         self._memory = runtime.memory
         self._zone = zone_of(config)
         self._pages = pages
@@ -43,8 +43,8 @@ class FeedReader:
         self._followed: set[str] = set()
 
     def read(self, part: Slice) -> Iterator[Page]:
-        if self._check:
-            # A check reads one row, and need not know what the installation can do.
+        if self._reads_few:
+            # Whoever wants a few rows need not know what the installation can do.
             yield from self._pages.read(part)
             return
         with self._lock:

@@ -103,6 +103,8 @@ class EventReader:
             # Whether a page comes again is for `repeats` to tell: here every page is one of its own.
             seen = Page((), received=len(page.rows), announced=page.announced, fingerprint=len(reading.pages))
             following = pages.next(seen)
+            if len(reading.pages) == self._requester.most_pages:
+                break
         if page is not None:
             reading.announced = reading.pages[-1].announced if reading.pages else page.announced
         return reading
