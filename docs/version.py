@@ -20,7 +20,8 @@ FILES = (
     ".github/**/*.yml",
 )
 REPEATED = re.compile(
-    r"""(\bsource-events:|io\.airbyte\.version="|dockerImageTag:\ |^\ *tag:\ |placeholder:\ |Docker\ image\ tag\ \|\ `)"""
+    r"""(\bsource-events:|io\.airbyte\.version="|dockerImageTag:\ |^\ *tag:\ |placeholder:\ """
+    r"""|Docker\ image\ tag\ \|\ `)"""
     r"""\d+\.\d+\.\d+[\w.-]*""",
     re.MULTILINE | re.VERBOSE,
 )
