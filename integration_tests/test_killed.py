@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -15,10 +16,12 @@ from typing import IO
 
 import pytest
 
-from integration_tests import cloud4wi, systems
+from integration_tests import cloud4wi, swipe_one, systems
 from integration_tests.connector import COMMAND, Json, Output, catalog, run
 from integration_tests.systems import STREAMS
 from sandbox.process import Sandbox
+from sandbox.provider import Options
+from sandbox.swipe_one.generator import generate_contacts
 
 KILLS = 6
 INCREMENTAL = {"org_events", "contact_events", "property_records"}
@@ -135,6 +138,52 @@ def keys(output: Output, stream: str) -> list[str]:
     """The primary keys of a stream's records."""
     key = {"event_types": "event_type_id", "event_groups": "event_group_id", "event_properties": "property_id"}
     return [record[key.get(stream, "id")] for record in output.records(stream)]
+
+
+def test_a_sync_of_thousands_of_contacts_goes_on_where_it_was_killed(tmp_path: Path) -> None:
+    """Behind the 8025th contact the API does not answer any more."""
+    with Sandbox(events=2000, contacts=CONTACTS, no_example=True) as sandbox:
+        control, configuration = sandbox.control, systems.config("swipe_one", sandbox)
+        control.add_fault(path=EVENTS_OF_A_CONTACT, skip=8025, times=None, delay=300)
+        running = started(tmp_path, configuration, ("contact_events",), [])
+        killed = stopped_at(running, 7800)
+        state = killed.state
+        cursor = cursors(state)["contact_events"]
+        assert asked_for(control.requests()) > 7800
+        # Beside the place in the list there are only the names of contacts in batches that ended before others.
+        assert len(cursor["contacts"]) < 1000
+        control.clear_faults()
+        control.clear_requests()
+        last = run("read", config=configuration, catalog=catalog("contact_events"), state=state)
+        assert (last.status, last.errors) == (0, [])
+        assert CONTACTS - 8025 < asked_for(control.requests()) < CONTACTS - 7800
+        records = [record for output in (killed, last) for record in output.records("contact_events")]
+        assert set(swipe_one.contents(records)) == set(control.event_ids("swipe_one"))
+        assert cursors(last.state)["contact_events"] == {"createdAt": cursor["list_read"]["until"]}
+
+
+CONTACTS = 12_000
+EVENTS_OF_A_CONTACT = "/contacts/[^/]+/events$"
+
+
+def stopped_at(running: Running, contacts: int) -> Output:
+    """What it has written until its state said that so many contacts had been read; then it is killed."""
+    times = [contact["createdAt"] for contact in generate_contacts(CONTACTS, Options.start, Options.end)]
+    place = f"{times[contacts][:19]}Z"
+    rest = b""
+    while piece := os.read(running.output.fileno(), 65536):
+        running.written += piece
+        *lines, rest = (rest + piece).split(b"\n")
+        states = [json.loads(line)["state"]["stream"]["stream_state"] for line in lines if b'"list_read"' in line]
+        if any(state["list_read"]["created_at"] >= place for state in states):
+            return running.ended(signal.SIGKILL)
+    raise AssertionError("it does not come so far")
+
+
+def asked_for(requests: list[Json]) -> int:
+    """How many contacts' events were asked for, and told."""
+    found = {entry["path"] for entry in requests if re.search(EVENTS_OF_A_CONTACT, entry["path"]) and entry["status"]}
+    return len(found)
 
 
 def test_asked_to_end_it_ends_within_a_second_with_a_whole_line(sandbox: Sandbox, tmp_path: Path) -> None:

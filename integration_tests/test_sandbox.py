@@ -411,6 +411,12 @@ class TestFaults:
         sandbox.control.add_fault(path="/events$", every=3, times=None, status=500, body="<html>oops</html>")
         assert [client.get().status_code for _ in range(6)] == [200, 200, 500, 200, 200, 500]
 
+    def test_limit_the_requests_of_a_second(self, sandbox: Sandbox, client: Client) -> None:
+        sandbox.control.add_fault(path="/events$", per_second=2, times=None, status=429)
+        statuses = [client.get(size=1).status_code for _ in range(4)]
+        time.sleep(1)
+        assert [*statuses, client.get(size=1).status_code] == [200, 200, 429, 429, 200]
+
     def test_cut_an_answer_short(self, sandbox: Sandbox, client: Client) -> None:
         sandbox.control.add_fault(path="/events$", cut=1000)
         with pytest.raises(requests.exceptions.ChunkedEncodingError):
