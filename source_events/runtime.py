@@ -18,7 +18,7 @@ from source_events.transport.rate import Rate
 
 MAX_ATTEMPTS, ATTEMPTS_OF_A_CHECK = 8, 2
 PAGES_OF_A_SAMPLE, ROWS_OF_A_SMALL_PAGE = 4, 100
-"""A sample has some pages of which nothing may be wanted, and more if it needs more rows than systems give at once."""
+"""A sample has a few pages more than it needs, in case nothing is wanted on some."""
 
 
 class Runtime:

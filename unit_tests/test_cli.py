@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from airbyte_cdk.models import AirbyteStateMessageSerializer, ConfiguredAirbyteC
 
 import source_events
 from source_events import providers
-from source_events.cli import run
+from source_events.cli import FOR_PEOPLE, run
 from source_events.process import entrypoint
 from source_events.settings.configuration import validate
 from source_events.settings.specification import specification
@@ -82,17 +83,52 @@ def test_other_commands_are_for_the_entry_point(monkeypatch, separator):
     assert launched == [["check", "--config", "c.json"]]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [
+        (["catalog"], {"command": "catalog", "stream": None}),
+        (["catalog", "--stream", "a", "--stream=b"], {"command": "catalog", "stream": ["a", "b"]}),
+        (["preview"], {"command": "preview", "stream": None, "limit": 10, "json": False}),
+        (
+            ["preview", "--stream", "a", "--limit", "3", "--json"],
+            {"command": "preview", "stream": "a", "limit": 3, "json": True},
+        ),
+    ],
+    ids=" ".join,
+)
+def test_commands_for_people_get_their_arguments_and_never_the_entry_point(monkeypatch, arguments, given):
+    launched = []
+    monkeypatch.setattr("source_events.process.people.launch_for_people", lambda *call: launched.append(call))
+    monkeypatch.setattr("source_events.process.imports.prepare_imports", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["source-events", *arguments, "--config", "c.json"])
+    run()
+    [(module, namespace)] = launched
+    assert module == f"source_events.process.{arguments[0]}"
+    assert vars(namespace) == {**given, "config": "c.json"}
+
+
+@pytest.mark.parametrize("module", FOR_PEOPLE.values())
+def test_every_command_for_people_has_a_module_that_runs_it(module):
+    assert callable(import_module(module).run)
+
+
 def test_help_says_what_there_is():
     code, text, errors = terminal("--help")
     assert (code, errors) == (0, "")
-    assert all(f"  {command} " in text for command in ("spec", "check", "discover", "read"))
+    assert all(f"  {command} " in text for command in ("spec", "check", "discover", "read", "catalog", "preview"))
     assert all(f"  {name} " in text for name in providers.names())
     assert "source-events check --config config.json" in text
 
 
 @pytest.mark.parametrize(
     ("command", "files"),
-    [("check", ["config"]), ("discover", ["config"]), ("read", ["config", "catalog", "state"])],
+    [
+        ("check", ["config"]),
+        ("discover", ["config"]),
+        ("read", ["config", "catalog", "state"]),
+        ("catalog", ["config"]),
+        ("preview", ["config"]),
+    ],
 )
 def test_the_help_of_a_command_shows_files_that_it_would_take(command, files):
     code, text, errors = terminal(command, "--help")
@@ -121,16 +157,24 @@ UNKNOWN_OPTIONS = [
     (CHECK, ["check", "--config", "c.json", "--catalog"], ""),
     (CHECK, ["check", "-x"], ""),
     ("source-events spec", ["spec", "--config"], ""),
+    ("source-events catalog", ["catalog", "--config", "c.json", "--streams"], ", did you mean '--stream'"),
+    ("source-events preview", ["preview", "--config", "c.json", "--debug"], ""),
     ("source-events", ["-V"], ", did you mean '--version'"),
     ("source-events", ["--debug"], ""),
 ]
+WRONG_LIMIT = "source-events preview: error: argument --limit: it must be a whole number from 1 to 1000"
 EXPECTED_ONE = "source-events read: error: argument --config: expected one argument"
 
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ([], "source-events: error: name a command: spec, check, discover, read"),
+        ([], "source-events: error: name a command: spec, check, discover, read, catalog, preview"),
+        *(
+            (["preview", "--config", "c.json", f"--limit={limit}"], WRONG_LIMIT)
+            for limit in ("0", "1001", "-1", "ten", "1.5", "²")
+        ),
+        (["catalog"], "source-events catalog: error: the following arguments are required: --config"),
         (["chek"], "source-events: error: there is no command 'chek', did you mean 'check'; try source-events --help"),
         (["sync"], "source-events: error: there is no command 'sync'; try source-events --help"),
         (["config.json"], "source-events: error: there is no command 'config.json'; try source-events --help"),

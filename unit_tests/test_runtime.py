@@ -38,6 +38,17 @@ class TestRuntime:
         assert (check.check, check.num_workers, check.max_attempts, check.workers.idle) == (True, 1, 2, 1)
         assert (sync.check, sync.num_workers, sync.max_attempts, sync.workers.idle) == (False, 8, 8, 8)
 
+    def test_a_check_asks_for_one_row_and_a_sync_for_all(self):
+        check, sync = Runtime(8, check=True), Runtime(8)
+        assert (check.most_rows, check.most_pages) == (1, 1)
+        assert (sync.most_rows, sync.most_pages) == (None, None)
+
+    @pytest.mark.parametrize(("rows", "pages"), [(1, 4), (10, 4), (100, 5), (1000, 14)])
+    def test_a_sample_asks_for_so_many_rows_with_one_worker_and_gives_up_early(self, rows, pages):
+        sample = Runtime(8, sample=rows)
+        assert (sample.most_rows, sample.most_pages) == (rows, pages)
+        assert (sample.check, sample.num_workers, sample.max_attempts) == (False, 1, 2)
+
     def test_each_command_has_its_own(self, runtime):
         other = Runtime(2)
         for part in ("network", "memory", "rate", "workers", "token"):

@@ -42,7 +42,7 @@ def run(arguments: Namespace) -> None:
             with written():
                 Table(lines).show(sample.name, sample.system)
         if not sample.count:
-            tell("nothing to show", sample.why_empty())
+            tell("note", sample.why_empty())
 
 
 class Sample:
