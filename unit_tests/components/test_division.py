@@ -42,7 +42,7 @@ class Feed:
         self.requests = 0
         self.fails_at: str | None = None
         self.decoder = self
-        self.asks_once = False
+        self.most_pages: int | None = None
 
     def ask(self, part: Slice, page: Any) -> Answer:
         self.requests += 1

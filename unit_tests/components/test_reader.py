@@ -105,16 +105,16 @@ class TestPages:
         reading = Reading(answer("a", "b", scroll="s", count=20), answer("c", count=40))
         pages = reading.pages()
         next(pages)
-        assert reading.stream.counts.expected == 20
+        assert reading.stream.counts.now.expected == 20
         next(pages)
-        assert reading.stream.counts.expected == 20
+        assert reading.stream.counts.now.expected == 20
 
     def test_of_rows_that_become_fewer_records_it_expects_as_many_as_of_the_first_page(self):
         page = answer("a", "b", count=20)
         page["events"][1]["when"]["createdAt"] = "2020-01-01T00:00:00Z"
         reading = Reading(page)
         reading.ids()
-        assert reading.stream.counts.expected == 10
+        assert reading.stream.counts.now.expected == 10
 
 
 class TestExpiredScroll:
