@@ -14,6 +14,7 @@ import pytest
 from airbyte_cdk.models import AirbyteMessage, Type
 from urllib3.connectionpool import HTTPConnectionPool
 
+from source_events.components.partition import page_of
 from source_events.source import SourceEvents
 from source_events.transport import memory
 from source_events.transport.network import Network
@@ -123,16 +124,17 @@ def test_so_it_does_while_a_worker_waits_for_memory(network: Transport, monkeypa
                 waiting.set()
             return super().wait_for(predicate, timeout)
 
-    # Each answer has 100 kB, and no two have room at once: nobody takes the first one.
+    # Each answer has 100 kB, and no two have room at once: the caller keeps the first one.
     monkeypatch.setattr(memory.Memory.__init__, "__defaults__", (400_000,))
     monkeypatch.setattr(memory.threading, "Condition", Noted)
     monkeypatch.setattr(memory, "SIZE_BEFORE_ANY_ANSWER", 1000)
     network.answer = Project(events=100).answer  # type: ignore[method-assign]
-    messages = read(window_size="P1D")
+    messages = SourceEvents().read_pages(config(window_size="P1D"), catalog("org_events"))
     with a_second_later_no_thread_is_left():
-        to_first_record(messages)
+        kept = next(filter(None, map(page_of, messages)))
         assert waiting.wait(5)
         messages.close()  # type: ignore[attr-defined]
+    kept.release()
 
 
 def test_so_it_does_while_a_worker_waits_to_try_again(network: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
