@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -603,3 +604,22 @@ def test_429_and_503_with_empty_bodies_are_waited_out(generated: Sandbox, contro
 def test_no_secret_is_ever_written(generated: Sandbox, control: Control) -> None:
     for auth_type in ("bearer", "basic"):
         assert PASSWORD not in read(config(generated.url, auth_type), "org_events").text
+
+
+def test_a_stream_that_is_refused_fails_alone(generated: Sandbox, control: Control) -> None:
+    control.add_fault(path="/event-types$", status=403, times=None)
+    result = read(config(generated.url), "event_types", "org_events", "contact_events")
+    assert result.status == 1
+    (error,) = result.errors
+    assert error["stream_descriptor"] == {"name": "event_types"}
+    assert error["failure_type"] == "config_error"
+    assert error["message"].startswith("event_types: CareCloud does not let the user of `provider.credentials.login` ")
+    ids = control.event_ids("carecloud")
+    assert result.ids("org_events") == once(ids)
+    assert result.cursor("org_events") == read(config(generated.url), "org_events").cursor("org_events")
+    ended = [log for log in result.logs if re.match(r"\w+: \d+ records, ", log)]
+    assert sorted(log.partition(";")[0] for log in ended) == [
+        f"contact_events: {len(result.records('contact_events'))} records, complete",
+        "event_types: 0 records, incomplete",
+        f"org_events: {len(ids)} records, complete",
+    ]
