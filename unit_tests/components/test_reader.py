@@ -60,6 +60,14 @@ class Reading:
 
 
 class TestPages:
+    def test_where_a_few_are_enough_it_asks_for_no_more_also_if_nothing_is_wanted(self):
+        hour_before = [f"2023-12-31T23:{minute}:00Z" for minute in range(10, 13)]
+        pages = [{"events": [responses.event(time, time)], "scrollId": "s"} for time in hour_before]
+        reading = Reading(*pages)
+        reading.endpoint.most_pages = 2
+        assert reading.ids() == []
+        assert len(reading.endpoint.asked) == 2
+
     def test_they_come_one_by_one_and_the_next_is_asked_for_when_one_is_taken(self):
         reading = Reading(answer("a", scroll="s1"), answer("b", scroll="s2"), answer("c"))
         pages = reading.pages()

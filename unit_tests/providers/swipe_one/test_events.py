@@ -32,6 +32,13 @@ def test_paging_stops_at_the_first_page_that_is_older_than_the_start() -> None:
     assert pages.numbers == [1, 2, 3]
 
 
+def test_where_a_few_are_enough_it_asks_for_no_more() -> None:
+    pages = Pages([event(number, f"2024-07-{20 - number:02d}T00:00:00Z") for number in range(10)])
+    pages.most_pages = 2
+    assert numbers(read(pages)) == [0, 1, 2, 3]
+    assert pages.numbers == [1, 2]
+
+
 class Deaf(Pages):
     """Knows no page beyond `last`: asked for one, it answers that."""
 
