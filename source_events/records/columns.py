@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -166,7 +166,11 @@ class Columns:
         values: dict[str, Values] = dict(zip(self._kinds, self._native(rows, misfits), strict=True))
         added = dict(zip(envelopes[0].__struct_fields__, zip(*map(astuple, envelopes), strict=True), strict=True))
         unknown = added.pop(UNKNOWN_FIELDS)
-        values |= {name: _over(given, values[name]) for name, given in added.items()}
+        for name, given in added.items():
+            if name in values:
+                values[name] = _over(given, values[name])
+            else:
+                _set_apart(name, given, misfits)
         arrays = [self._array(name, kind, values[name], misfits) for name, kind in self._kinds.items()]
         arrays.append(_json(_unknown(unknown, misfits), self._unknown.type))
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
@@ -216,6 +220,13 @@ def _over(envelope: Values, native: Values) -> Values:
     if UNSET not in envelope:
         return envelope
     return [own if given is UNSET else given for given, own in zip(envelope, native, strict=True)]
+
+
+def _set_apart(name: str, values: Values, misfits: Misfits) -> None:
+    """Fields of the envelope that have no column."""
+    for place, value in enumerate(values):
+        if value is not UNSET:
+            misfits[place][name] = Raw(encode(value))
 
 
 def _fitting(name: str, kind: Kind, values: Values, place: int, misfits: Misfits) -> Iterator[pa.Array]:
