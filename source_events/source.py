@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import closing, suppress
 from queue import Empty
 from typing import Any
@@ -174,7 +174,7 @@ class EventsDeclarativeSource(ConcurrentDeclarativeSource):
 
     def read_pages(
         self, catalog: ConfiguredAirbyteCatalog, state: Sequence[AirbyteStateMessage] = ()
-    ) -> Iterator[AirbyteMessage]:
+    ) -> Generator[AirbyteMessage, None, None]:
         """Read with a message for each page; `state` is what the source has been bound with.
 
         :raises ReadFailed: after the messages of everything that could be read, if a stream failed
