@@ -50,6 +50,7 @@ TESTS = [
     "hypothesis>=6.100,<7",
     "mypy>=2.1,<3",
     "openapi-core>=0.23,<0.24",
+    "polars>=1.20,<3",
     "pytest>=8.2,<10",
     "pytest-timeout>=2.3,<3",
     "pytest-xdist>=3.6,<4",

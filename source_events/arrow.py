@@ -5,9 +5,10 @@ The records, the state and the guarantees are those of a sync. The extra `arrow`
 
 from __future__ import annotations
 
+import ctypes
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
@@ -32,8 +33,9 @@ with _logging_as_it_is():
     from source_events.components.contacts import BatchReader
     from source_events.components.partition import page_of
     from source_events.components.windows import Slice
-    from source_events.records.columns import Columns
+    from source_events.records.columns import ROWS, Columns
     from source_events.records.page import Page
+    from source_events.report import PeopleFilter
     from source_events.settings.catalogue import catalog_of
     from source_events.settings.documents import InvalidDocument
     from source_events.settings.secrets import mask_secrets
@@ -41,9 +43,8 @@ with _logging_as_it_is():
     from source_events.settings.state import document_of, state_of
     from source_events.source import EventsDeclarativeSource, bind
 
-MOST_ROWS = 10_000
 MOST_BYTES = 8 * 1024 * 1024
-"""What a batch has at most; a single row may have more bytes."""
+"""What a batch has at most, if it is not of a single row."""
 
 
 def read(
@@ -121,6 +122,25 @@ def batches_of(page: Page, columns: Columns) -> list[pa.RecordBatch]:
         return list(columns.batches(page.rows))
     finally:
         page.release()
+        give_back_memory()
+
+
+def give_back_memory() -> None:
+    """Of the memory that a page took, glibc keeps most for the thread that read it, and there are many threads."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+@contextmanager
+def _log_for_people(*loggers: logging.Logger) -> Iterator[None]:
+    people = PeopleFilter()
+    for logger in loggers:
+        logger.addFilter(people)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(people)
 
 
 class Gathered:
@@ -135,7 +155,7 @@ class Gathered:
         """Add these, and hand over those before for which there is no place then."""
         for batch in batches:
             for part in _parts(batch):
-                if self._rows + part.num_rows > MOST_ROWS or self._bytes + part.nbytes > MOST_BYTES:
+                if self._rows + part.num_rows > ROWS or self._bytes + part.nbytes > MOST_BYTES:
                     yield from self.take()
                 self._batches.append(part)
                 self._rows += part.num_rows
@@ -204,7 +224,7 @@ class Events:
         if self._begun:
             raise RuntimeError("These events have been read, or closed: call `read` again, with `state` to go on.")
         self._begun = True
-        with closing(self._source):
+        with closing(self._source), _log_for_people(self._source.logger, logging.getLogger("airbyte")):
             yield from self._batches()
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
@@ -227,7 +247,7 @@ class Events:
         yield from gathered.take()
         self.state = reached
         if failure is not None:
-            raise failure
+            raise failure from None
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         reader = pa.RecordBatchReader.from_batches(self.schema, self._streamed())

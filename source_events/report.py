@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -103,6 +104,23 @@ def ends_last(messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
 
 
 ENDS = (AirbyteStreamStatus.COMPLETE, AirbyteStreamStatus.INCOMPLETE)
+
+
+class PeopleFilter(logging.Filter):
+    """Leaves out log lines of the CDK that would mislead.
+
+    Errors are reported to the user as such; the CDK's count of records counts pages; it cannot see that our error
+    handler and extractor do split windows; and it calls every wait a rate limit, where our own line says the reason.
+    """
+
+    MISLEADING = re.compile(
+        r"Read \d+ records from|Stream \w+ defines `request_window_splitting` but|UserDefinedBackoffException"
+        r"|Max retry limit reached|During the sync, the following streams did not sync"
+    )
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, AirbyteTracedException) and not self.MISLEADING.match(str(record.msg))
 
 
 class ReadFailed(AirbyteTracedException):

@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import gc
 import logging
-import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -31,7 +30,7 @@ from source_events.process.progress import told
 from source_events.process.signals import STOPPED, end_on_request
 from source_events.process.terminal import STANDARD_ERROR
 from source_events.process.unwritable import written
-from source_events.report import ReadFailed
+from source_events.report import PeopleFilter, ReadFailed
 from source_events.settings.configuration import validate
 from source_events.settings.secrets import mask_secrets
 from source_events.source import SourceEvents
@@ -82,23 +81,6 @@ class PageEntrypoint(AirbyteEntrypoint):
     @staticmethod
     def set_up_secret_filter(config: Mapping[str, Any], connection_specification: Mapping[str, Any]) -> None:
         mask_secrets(config, connection_specification)
-
-
-class PeopleFilter(logging.Filter):
-    """Leaves out log lines of the CDK that would mislead.
-
-    Errors are reported to the user as such; the CDK's count of records counts pages; it cannot see that our error
-    handler and extractor do split windows; and it calls every wait a rate limit, where our own line says the reason.
-    """
-
-    MISLEADING = re.compile(
-        r"Read \d+ records from|Stream \w+ defines `request_window_splitting` but|UserDefinedBackoffException"
-        r"|Max retry limit reached|During the sync, the following streams did not sync"
-    )
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        return not isinstance(error, AirbyteTracedException) and not self.MISLEADING.match(str(record.msg))
 
 
 class DiscreetFilter(logging.Filter):

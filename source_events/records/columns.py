@@ -21,19 +21,87 @@ from msgspec.structs import astuple
 from source_events.records.rows import ENVELOPE_FIELDS, UNKNOWN_FIELDS, Row, fields_of
 
 ROWS = 2000
-"""Rows that are decoded at a time: their values fit into the processor's cache."""
-FIRST_MOMENT = pa.scalar("0001-01-01T00:00:00")
-"""Python, pandas and most databases have no earlier one."""
+"""Rows that are decoded at a time, and that a batch has at most."""
+FIRST_MOMENT = -62_135_596_800_000_000
+"""The begin of the year 1 in microseconds: Python, pandas and most databases have no earlier time."""
+MOST_EXACT = 2**53
+"""From there on, numbers cannot hold each integer."""
 NULL = Raw(b"null")
+SEPARATOR, MISSING = "\x1f", "\x1e"
+"""What no text is likely to hold."""
 
 Values = Sequence[Any]
 Misfits = defaultdict[int, dict[str, Raw]]
 """By the place of a row in its batch, the values that are not of their columns' types."""
 
 
+def _texts(values: Values) -> pa.Array:
+    """Texts and nulls as an array. `pa.array` would import pandas first, which takes more memory than all pages do."""
+    missing = values.count(None)
+    texts = _split(SEPARATOR.join([MISSING if value is None else value for value in values] if missing else values))
+    if missing:
+        nulls = pc.equal(texts, NOTHING)
+        texts = pc.if_else(nulls, NO_TEXT, texts) if pc.sum(nulls).as_py() == missing else None
+    return texts if texts is not None and len(texts) == len(values) else pa.array(values, pa.string())
+
+
+def _split(joined: str | bytes, separator: str = SEPARATOR) -> pa.Array:
+    return pc.split_pattern(_array(joined), separator).values
+
+
+def _array(*values: str | bytes | None) -> pa.Array:
+    builder = pa.lib.StringBuilder()
+    builder.append_values(values)
+    return builder.finish()
+
+
+NOTHING, NULL_TEXT, NO_TEXT = _array(MISSING, "null", None)
+
+
+def _text(values: Values, type: pa.DataType) -> pa.Array:
+    return _texts(values)
+
+
+def _boolean(values: Values, type: pa.DataType) -> pa.Array:
+    return _texts([*map(BOOLEANS.get, values)]).cast(type)
+
+
+BOOLEANS = {True: "true", False: "false"}
+
+
+def _integer(values: Values, type: pa.DataType) -> pa.Array:
+    return _texts([None if value is None else str(value) for value in values]).cast(type)
+
+
+def _number(values: Values, type: pa.DataType) -> pa.Array:
+    if any(isinstance(value, int) and abs(value) > MOST_EXACT for value in values):
+        raise pa.ArrowInvalid("an integer that would be rounded")
+    return _texts([None if value is None else repr(value) for value in values]).cast(type)
+
+
+def _moments(values: Values, type: pa.DataType) -> pa.Array:
+    moments = _texts(values).cast(type)
+    earliest = pc.min(moments)
+    if earliest.is_valid and earliest.value < FIRST_MOMENT:
+        raise pa.ArrowInvalid("a time before the year 1")
+    return moments
+
+
+def _json(values: Values, type: pa.DataType) -> pa.Array:
+    """JSON texts, none of which has a line break, as of no row."""
+    if values.count(NULL) == len(values):
+        return pa.nulls(len(values), type)
+    # In one piece: a Python object for each value takes more than twice the time.
+    texts = _split(b"\n".join(values), "\n")
+    nulls = pc.equal(texts, NULL_TEXT)
+    if pc.any(nulls).as_py():
+        texts = pc.if_else(nulls, NO_TEXT, texts)
+    return texts if type == pa.string() else pa.ExtensionArray.from_storage(type, texts)
+
+
 @dataclass(frozen=True)
 class Kind:
-    """How the values of a column are decoded, and made an array of its type.
+    """How the values of a column are decoded, and made an array of its type; `absent` is decoded of nothing.
 
     :raises pyarrow.ArrowInvalid: by `array`, if a value is not of the type
     """
@@ -44,36 +112,10 @@ class Kind:
     absent: Any = None
 
 
-def _plain(values: Values, type: pa.DataType) -> pa.Array:
-    return pa.array(values, type)
-
-
-def _moments(values: Values, type: pa.DataType) -> pa.Array:
-    moments = pa.array(values, pa.string()).cast(type)
-    earliest = pc.min(moments)
-    if earliest.is_valid and earliest.value < FIRST_MOMENT.cast(pa.timestamp("us")).value:
-        raise pa.ArrowInvalid("a time before the year 1")
-    return moments
-
-
-def _json(values: Values, type: pa.DataType) -> pa.Array:
-    """JSON texts, none of which has a line break, as of no row."""
-    if values.count(NULL) == len(values):
-        return pa.nulls(len(values), type)
-    # In one piece, since a Python object for each value, and a look at each whether it is UTF-8, take thrice as long.
-    whole = pa.array([b"\n".join(values)], pa.binary()).cast(pa.string())
-    texts = pc.split_pattern(whole, "\n").values
-    nulls = pc.equal(texts, "null")
-    if pc.any(nulls).as_py():
-        texts = pc.if_else(nulls, None, texts)
-    return texts if type == pa.string() else pa.ExtensionArray.from_storage(type, texts)
-
-
-TEXT = Kind(pa.string(), str | None, _plain)
-BOOLEAN = Kind(pa.bool_(), bool | None, _plain)
-INTEGER = Kind(pa.int64(), Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None, _plain)
-# Arrow refuses integers that a float would round.
-NUMBER = Kind(pa.float64(), int | float | None, _plain)
+TEXT = Kind(pa.string(), str | None, _text)
+BOOLEAN = Kind(pa.bool_(), bool | None, _boolean)
+INTEGER = Kind(pa.int64(), Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None, _integer)
+NUMBER = Kind(pa.float64(), int | float | None, _number)
 MOMENT = Kind(pa.timestamp("us", "UTC"), str | None, _moments)
 LOCAL_MOMENT = Kind(pa.timestamp("us"), str | None, _moments)
 JSON = Kind(pa.json_(), Raw, _json, NULL)
@@ -124,7 +166,11 @@ class Columns:
         values: dict[str, Values] = dict(zip(self._kinds, self._native(rows, misfits), strict=True))
         added = dict(zip(envelopes[0].__struct_fields__, zip(*map(astuple, envelopes), strict=True), strict=True))
         unknown = added.pop(UNKNOWN_FIELDS)
-        values |= {name: _over(given, values[name]) for name, given in added.items()}
+        for name, given in added.items():
+            if name in values:
+                values[name] = _over(given, values[name])
+            else:
+                _set_apart(name, given, misfits)
         arrays = [self._array(name, kind, values[name], misfits) for name, kind in self._kinds.items()]
         arrays.append(_json(_unknown(unknown, misfits), self._unknown.type))
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
@@ -174,6 +220,13 @@ def _over(envelope: Values, native: Values) -> Values:
     if UNSET not in envelope:
         return envelope
     return [own if given is UNSET else given for given, own in zip(envelope, native, strict=True)]
+
+
+def _set_apart(name: str, values: Values, misfits: Misfits) -> None:
+    """Fields of the envelope that have no column."""
+    for place, value in enumerate(values):
+        if value is not UNSET:
+            misfits[place][name] = Raw(encode(value))
 
 
 def _fitting(name: str, kind: Kind, values: Values, place: int, misfits: Misfits) -> Iterator[pa.Array]:

@@ -18,11 +18,11 @@ from source_events.process import entrypoint
 from source_events.process.entrypoint import (
     DiscreetFilter,
     PageEntrypoint,
-    PeopleFilter,
     error_message,
     launch,
     prepare_memory,
 )
+from source_events.report import PeopleFilter
 from source_events.settings.configuration import InvalidConfiguration
 from source_events.settings.specification import specification
 from source_events.source import SourceEvents
