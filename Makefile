@@ -9,11 +9,14 @@ VENV := .venv
 DEMO_VENV := .venv-demo
 # The tools that the benchmark compares with want other versions of the same packages.
 BENCH_VENV := .venv-bench
+# So does dbt.
+DBT_VENV := .venv-dbt
 
 # PyAirbyte looks the connector up in the public registry otherwise.
 export AIRBYTE_OFFLINE_MODE := 1
 export DO_NOT_TRACK := 1
 export DEMO_PYTHON := $(CURDIR)/$(DEMO_VENV)/bin/python
+export DBT := $(CURDIR)/$(DBT_VENV)/bin/dbt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint unit bench bench-quick bench-growth bench-workers bench-pages soak image-test constraints form \
@@ -25,7 +28,7 @@ help: ## list the targets
 demo: $(VENV)/installed $(DEMO_VENV)/installed ## load the sandbox's events into a warehouse and look at them
 	$(DEMO_PYTHON) -m demo
 
-test: lint $(DEMO_VENV)/installed ## lint, then all tests but those of the container image
+test: lint $(DEMO_VENV)/installed $(DBT_VENV)/installed ## lint, then all tests but those of the container image
 	$(VENV)/bin/pytest -n 2 --dist loadfile -m "not image" unit_tests integration_tests
 
 lint: $(VENV)/installed ## ruff and mypy
@@ -72,7 +75,7 @@ form: $(VENV)/installed ## draw the connection form as pictures into docs/form, 
 	@node .form/draw.mjs
 
 clean: ## remove the environments and everything that was built
-	rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) .demo .form build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) $(DBT_VENV) .demo .form build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/installed: setup.py constraints.txt
@@ -95,6 +98,12 @@ $(BENCH_VENV)/installed: benchmarks/requirements.txt
 	$(call environment,$(BENCH_VENV))
 	@echo "Installing the tools to compare with into $(BENCH_VENV): one to two minutes ..."
 	@$(BENCH_VENV)/bin/python -m pip install -qq --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@
+
+$(DBT_VENV)/installed: examples/dbt/requirements.txt
+	$(call environment,$(DBT_VENV))
+	@echo "Installing dbt into $(DBT_VENV): 220 MB, one to two minutes ..."
+	@$(DBT_VENV)/bin/python -m pip install -qq --disable-pip-version-check -r examples/dbt/requirements.txt
 	@touch $@
 
 define environment
