@@ -73,15 +73,15 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_every_event_is_stacked_once_with_its_moment(built: Built) -> None:
-    found = {(row["provider"], row["id"]): moment(row["created_at"]) for row in built.first["events"]}
-    assert found == {(row["provider"], row["id"]): moment(row["createdat"]) for row in seeded_events()}
+    found = {key_of(row): moment_if_any(row["created_at"]) for row in built.first["events"]}
+    assert found == {key_of(row): moment_if_any(row["createdat"]) for row in seeded_events()}
     assert len(built.first["events"]) == len(found)
 
 
 def test_days_are_those_of_the_events_own_zone(built: Built) -> None:
-    found = {(row["provider"], row["id"]): row["local_day"] for row in built.first["events"]}
-    assert found == {(row["provider"], row["id"]): text(local_day(row)) for row in seeded_events()}
-    utc = {(row["provider"], row["id"]): row["createdat"][:10] or None for row in seeded_events()}
+    found = {key_of(row): row["local_day"] for row in built.first["events"]}
+    assert found == {key_of(row): text(local_day(row)) for row in seeded_events()}
+    utc = {key_of(row): row["createdat"][:10] or None for row in seeded_events()}
     assert {provider for provider, id in found if found[provider, id] != utc[provider, id]} == {"cloud4wi", "carecloud"}
 
 
@@ -92,9 +92,8 @@ def test_types_of_carecloud_have_names(built: Built) -> None:
 
 
 def test_visits_have_start_length_place_and_the_places_day(built: Built) -> None:
-    columns = ("provider", "id", "started_at", "ended_at", "duration_minutes", "place", "local_day")
-    found = {tuple(visit[name] for name in columns[:2]): visit_of(visit) for visit in built.first["visits"]}
-    assert found == {(row["provider"], row["id"]): expected_visit(row) for row in seeded_visits()}
+    found = {key_of(visit): visit_of(visit) for visit in built.first["visits"]}
+    assert found == {key_of(row): expected_visit(row) for row in seeded_visits()}
     assert {provider for provider, _ in found} == set(EVENTS)
 
 
@@ -294,8 +293,12 @@ def active(events: Iterable[dict[str, str]]) -> list[dict[str, str]]:
     return [event for event in events if event["createdat"] and event.get("state") != "0"]
 
 
-def moment(value: str | None) -> datetime | None:
-    return datetime.fromisoformat(value).astimezone(timezone.utc) if value else None
+def moment(value: str) -> datetime:
+    return datetime.fromisoformat(value).astimezone(timezone.utc)
+
+
+def moment_if_any(value: str | None) -> datetime | None:
+    return moment(value) if value else None
 
 
 def text(value: date | None) -> str | None:
@@ -308,14 +311,13 @@ def local_day(event: dict[str, str]) -> date | None:
     return on_clock(event, moment(event["createdat"])).date()
 
 
-def on_clock(event: dict[str, str], time: datetime | None) -> datetime:
-    assert time
+def on_clock(event: dict[str, str], time: datetime) -> datetime:
     zone = json.loads(event["when"])["timezone"] if event["provider"] == "cloud4wi" else "UTC"
     return time.astimezone(ZoneInfo(zone))
 
 
 def visit_of(visit: Row) -> Row:
-    times = {name: moment(visit[name]) for name in ("started_at", "ended_at")}
+    times = {name: moment_if_any(visit[name]) for name in ("started_at", "ended_at")}
     return {**times, **{name: visit[name] for name in ("duration_minutes", "place", "local_day")}}
 
 
@@ -409,14 +411,10 @@ def change_seeds(folder: Path) -> None:
 def changed_events(rows: list[dict[str, str]]) -> tuple[str, str]:
     newest = max(rows, key=lambda row: row["createdat"])
     limit = moment(newest["createdat"])
-    assert limit
     older = [
         row
         for row in rows
-        if row["type"] == "login"
-        and "Ferry" in row["where"]
-        and (created := moment(row["createdat"]))
-        and created < limit - 2 * DAY
+        if row["type"] == "login" and "Ferry" in row["where"] and moment(row["createdat"]) < limit - 2 * DAY
     ]
     return newest["id"], max(older, key=lambda row: row["createdat"])["id"]
 

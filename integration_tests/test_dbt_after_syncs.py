@@ -26,7 +26,7 @@ from sandbox.process import Sandbox
 pytestmark = [*analysis.marks, *loading.marks, pytest.mark.timeout(TIMEOUT)]
 
 EVENTS, NEW, LATE = 150, 40, 7
-SYNCED_TWICE = ("cloud4wi", "carecloud")
+SYNCED_TWICE = ("cloud4wi",)
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,5 @@ def test_each_property_that_occurs_is_a_column(analysed: Analysed) -> None:
     assert found == {(record["event_id"], record["property_id"]): record["property_value"] for record in records}
     values = {record["property_id"]: record["property_value"] for record in records}
     assert values["has_purchase"] in ("true", "false")
-    assert values["receipt"].startswith("receipt ")
     assert json.loads(values["colour"])[0]["id"] in ("1", "2", "3")
     assert "total" in json.loads(values["basket"])
