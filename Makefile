@@ -11,11 +11,14 @@ DEMO_VENV := .venv-demo
 BENCH_VENV := .venv-bench
 # What builds the packages is no part of what they are built from.
 DIST_VENV := .venv-dist
+# So does dbt.
+DBT_VENV := .venv-dbt
 
 # PyAirbyte looks the connector up in the public registry otherwise.
 export AIRBYTE_OFFLINE_MODE := 1
 export DO_NOT_TRACK := 1
 export DEMO_PYTHON := $(CURDIR)/$(DEMO_VENV)/bin/python
+export DBT := $(CURDIR)/$(DBT_VENV)/bin/dbt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint unit bench bench-quick bench-growth bench-workers bench-pages soak image-test contract dist \
@@ -27,7 +30,7 @@ help: ## list the targets
 demo: $(VENV)/installed $(DEMO_VENV)/installed ## load the sandbox's events into a warehouse and look at them
 	$(DEMO_PYTHON) -m demo
 
-test: lint $(DEMO_VENV)/installed ## lint, then all tests but those of the container image
+test: lint $(DEMO_VENV)/installed $(DBT_VENV)/installed ## lint, then all tests but those of the container image
 	$(VENV)/bin/pytest -n 2 --dist loadfile -m "not image" unit_tests integration_tests
 
 lint: $(VENV)/installed ## ruff and mypy
@@ -88,7 +91,7 @@ form: $(VENV)/installed ## draw the connection form as pictures into docs/form, 
 	@node .form/draw.mjs
 
 clean: ## remove the environments and everything that was built
-	rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) $(DIST_VENV) .demo .form build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) $(DIST_VENV) $(DBT_VENV) .demo .form build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/installed: setup.py constraints.txt
@@ -116,6 +119,12 @@ $(BENCH_VENV)/installed: benchmarks/requirements.txt
 $(DIST_VENV)/installed: .github/release-requirements.txt
 	$(call environment,$(DIST_VENV))
 	@$(DIST_VENV)/bin/python -m pip install -qq --disable-pip-version-check -r .github/release-requirements.txt
+	@touch $@
+
+$(DBT_VENV)/installed: examples/dbt/requirements.txt
+	$(call environment,$(DBT_VENV))
+	@echo "Installing dbt into $(DBT_VENV): 220 MB, one to two minutes ..."
+	@$(DBT_VENV)/bin/python -m pip install -qq --disable-pip-version-check -r examples/dbt/requirements.txt
 	@touch $@
 
 define environment

@@ -55,7 +55,7 @@
 {% endmacro %}
 
 
-{# Names as texts of SQL, for a list behind `in`. #}
+{# Names as texts of SQL, for a list behind `in`, which must not be empty. #}
 {% macro texts(names) %}
-    {%- for name in names %}{{ dbt.string_literal(dbt.escape_single_quotes(name)) }}{{ ", " if not loop.last }}{% endfor -%}
+    {%- for name in names or [""] %}{{ dbt.string_literal(dbt.escape_single_quotes(name)) }}{{ ", " if not loop.last }}{% endfor -%}
 {% endmacro %}

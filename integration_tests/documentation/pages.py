@@ -17,7 +17,7 @@ import yaml
 from sandbox.provider import Options, load_providers
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-PATTERNS = ("*.md", "docs/**/*.md", "examples/**/*.md", ".github/**/*.md")
+PATTERNS = ("*.md", "docs/**/*.md", "examples/**/*.md", "dbt/*.md", ".github/**/*.md")
 METADATA = yaml.safe_load((PROJECT / "metadata.yaml").read_text(encoding="utf-8"))["data"]
 TIMEOUT = 900
 """Seconds for a page's commands, which take one minute at most on an idle machine."""

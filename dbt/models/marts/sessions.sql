@@ -17,7 +17,7 @@ with events as (
         contact_id is not null
         and created_at is not null
         and not is_deleted
-        and event_name not in ({{ source_events.texts(var("passive_types")) }})
+        and coalesce(event_name, 'unknown') not in ({{ source_events.texts(var("passive_types")) }})
 ),
 
 begun as (
