@@ -32,7 +32,8 @@ def manifest(name: str) -> dict[str, Any]:
     :raises InvalidManifest: if it cannot be read, or says what nothing would look at
     """
     # Not for `spec`, which must not wait for the CDK.
-    from source_events.providers.composition import InvalidManifest, composed
+    from source_events.components.templates import InvalidManifest
+    from source_events.providers.composition import composed
 
     try:
         own = load(FOLDER / name / "manifest.yaml")

@@ -6,7 +6,7 @@ import logging
 
 from airbyte_cdk.models import FailureType
 
-from source_events.components.paging import OffsetPages, OffsetPaging, PageParameters, Pages
+from source_events.components.paging import Continuation, OffsetPages, OffsetPaging, PageParameters, Pages
 from source_events.records.page import Page
 from source_events.runtime import Runtime, failure
 
@@ -38,7 +38,7 @@ class InstancePages(OffsetPages):
     def first(self) -> PageParameters:
         return {self._paging.parameter: 0}
 
-    def next(self, page: Page) -> PageParameters | None:
+    def next(self, page: Page) -> Continuation | None:
         if self._is_all_again(page):
             page.drop()
             if not self._paging.told:

@@ -9,7 +9,7 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from msgspec import Raw
 
-from source_events.components.paging import NumberPaging, PageParameters
+from source_events.components.paging import Continuation, NumberPaging
 from source_events.components.requester import Requester
 from source_events.components.selection import OUTSIDE, EventSelection
 from source_events.components.windows import Slice
@@ -85,7 +85,7 @@ class EventReader:
     def _read(self, part: Slice) -> Reading:
         reading = Reading()
         pages = self._paging.begin()
-        following: PageParameters | None = pages.first
+        following: Continuation | None = pages.first
         page = None
         while following is not None:
             page = self._page(part, following, reading.received)
@@ -109,7 +109,7 @@ class EventReader:
             reading.announced = reading.pages[-1].announced if reading.pages else page.announced
         return reading
 
-    def _page(self, part: Slice, following: PageParameters, before: int) -> EventPage | None:
+    def _page(self, part: Slice, following: Continuation, before: int) -> EventPage | None:
         """A page, or nothing if the contact has disappeared."""
         answer = self._requester.ask(part, following)
         if answer is None:
