@@ -27,13 +27,13 @@ class AnswerRefused(Exception):
 class Decoder(ABC):
     """Base of the providers' decoders. One instance decodes for all threads of a stream and keeps no state.
 
-    `known` are the top-level fields that the stream's schema names.
+    `known` are the top-level fields that the stream's schema names; nothing, where the rows are none of the stream's.
     """
 
     names_next = True
     """Whether an answer may say where the next page is."""
 
-    def __init__(self, config: Config, known: Collection[str] = ()) -> None:
+    def __init__(self, config: Config, known: Collection[str] | None = None) -> None:
         self.config = config
         self.known = known
 
@@ -134,7 +134,7 @@ class ListDecoder(Decoder):
     def __init__(
         self,
         config: Config,
-        known: Collection[str] = (),
+        known: Collection[str] | None = None,
         rows: str = "",
         next: str | None = None,
         total: str | None = None,

@@ -41,7 +41,7 @@ class MappedDecoder(ListDecoder):
     def __init__(
         self,
         config: Config,
-        known: Collection[str],
+        known: Collection[str] | None,
         rows: str,
         next: str | None,
         total: str | None,
@@ -69,13 +69,13 @@ class MappedDecoder(ListDecoder):
         types = {path: Resource | None if name in through else kinds[name] for name, path in here.items()}
         paths = Paths(types, dict.fromkeys(self.fields, Raw))
         self._refuse_undeclared(paths)
-        self._row = RowFields(paths.struct, known or None).decode
+        self._row = RowFields(paths.struct, known).decode
         self._get = {name: paths.getter(path) for name, path in here.items()}
         self._of_resource = {name: Path.of(text) for name, text in through.items()}
         self._own = OwnFields(paths, here.values(), self.fields)
 
     def _refuse_undeclared(self, paths: Paths) -> None:
-        missing = [name for name in paths.names if self.known and name not in self.known and name not in self.fields]
+        missing = [name for name in paths.names if name not in (*(self.known or paths.names), *self.fields)]
         if missing:
             raise InvalidManifest(f"The schema does not name `{missing[0]}`, where the decoder finds what it needs.")
 
@@ -129,7 +129,7 @@ class MappedEventDecoder(MappedDecoder):
     def __init__(
         self,
         config: Config,
-        known: Collection[str],
+        known: Collection[str] | None,
         id: str,
         type: str,
         time: str,
@@ -179,7 +179,7 @@ class MappedEntityDecoder(MappedDecoder):
     def __init__(
         self,
         config: Config,
-        known: Collection[str],
+        known: Collection[str] | None,
         rows: str = "",
         id: str | None = None,
         key: str | None = None,

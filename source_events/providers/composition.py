@@ -106,7 +106,8 @@ def _stream(stream: Definition, shared: Definition, schemas: Path) -> Definition
         raise InvalidManifest(f"The stream `{name}` has no schema: there is no file `schemas/{schema.name}`.")
     loader = {"type": "JsonFileSchemaLoader", "file_path": str(schema)}
     kept = {field: value for field, value in stream.items() if field != "schema"}
-    return {"type": "DeclarativeStream", **kept, "schema_loader": loader}
+    retriever = {"type": "CustomRetriever", **stream["retriever"]}
+    return {"type": "DeclarativeStream", **kept, "retriever": retriever, "schema_loader": loader}
 
 
 def _refuse_unknown(whose: str, given: Definition, known: frozenset[str]) -> None:

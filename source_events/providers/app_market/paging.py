@@ -6,9 +6,16 @@ import logging
 
 from airbyte_cdk.models import FailureType
 
-from source_events.components.paging import Continuation, OffsetPages, OffsetPaging, PageParameters, Pages
-from source_events.records.page import Page
-from source_events.runtime import Runtime, failure
+from source_events.providers.kit import (
+    Continuation,
+    OffsetPages,
+    OffsetPaging,
+    Page,
+    PageParameters,
+    Pages,
+    Runtime,
+    failure,
+)
 
 logger = logging.getLogger("airbyte")
 
