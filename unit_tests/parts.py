@@ -42,7 +42,8 @@ class Endpoint:
 
     def __init__(self, decoder: Decoder | None, answers: Iterable[Any] = (), memory: Memory | None = None) -> None:
         self.decoder: Any = decoder
-        self.asks_once = False
+        self.has_body = False
+        self.most_pages: int | None = None
         self.memory = memory or Memory()
         self.asked: list[dict[str, Any]] = []
         self.slices: list[Slice] = []

@@ -155,8 +155,7 @@ class ListDecoder(Decoder):
     def decode_body(self, body: bytes) -> Answer:
         if self._rows is None:
             return Answer(rows=self._whole(body))
-        answer = self._decode(body)
-        self._raise_refusal(answer)
+        answer = self._document(body)
         rows = self._paths.found(answer, self._rows)
         if rows is UNSET or (rows is None and self._is_null_above(answer)):
             raise msgspec.ValidationError(f"Object missing required field `{self._rows.text}`")
@@ -173,17 +172,22 @@ class ListDecoder(Decoder):
         """What `rows` needs of the list that an answer has beside its rows."""
         return None
 
+    def _document(self, body: bytes) -> Any:
+        try:
+            answer = self._decode(body)
+        except msgspec.ValidationError:
+            _raise_refusal_in(body)
+            raise
+        found = {name: self._paths.found(answer, Path.of(name)) for name in REFUSING if name not in self._paths.names}
+        _raise_refusal({name: value for name, value in found.items() if value is not UNSET})
+        return answer
+
     def _whole(self, body: bytes) -> list[Raw]:
         try:
             return _decode_list(body) or []
         except msgspec.ValidationError:
-            self._raise_refusal(self._decode(body))
+            _raise_refusal_in(body)
             raise
-
-    def _raise_refusal(self, answer: Any) -> None:
-        found = {name: self._paths.found(answer, Path.of(name)) for name in REFUSING if name not in self._paths.names}
-        known = {name: value for name, value in found.items() if value is not UNSET}
-        raise_refusal_of(known.get("status"), known.get("message"), known.get("error") or known.get("errors"))
 
     def _is_null_above(self, answer: Any) -> bool:
         assert self._rows is not None
@@ -202,6 +206,17 @@ class ListDecoder(Decoder):
         return found
 
 
+def _raise_refusal_in(body: bytes) -> None:
+    """See whether an answer that is not of the documented form says why it is not."""
+    document = msgspec.json.decode(body)
+    if isinstance(document, Mapping):
+        _raise_refusal(document)
+
+
+def _raise_refusal(document: Mapping[str, Any]) -> None:
+    raise_refusal_of(document.get("status"), document.get("message"), document.get("error") or document.get("errors"))
+
+
 Token = str | int | bool | None
 REFUSING = dict.fromkeys(("status", "message", "error", "errors"), Any)
 _decode_list = msgspec.json.Decoder(list[Raw] | None).decode
@@ -217,7 +232,7 @@ class TokenDecoder(Decoder):
     def decode_body(self, body: bytes) -> Answer:
         document = msgspec.json.decode(body) if body else None
         if isinstance(document, Mapping):
-            raise_refusal_of(document.get("status"), document.get("message"), document.get("error"))
+            _raise_refusal(document)
         for name in self._path.split("."):
             document = document.get(name) if isinstance(document, Mapping) else None
         return Answer(rows=[], token=document if isinstance(document, str) and document else None)

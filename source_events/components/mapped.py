@@ -194,7 +194,7 @@ class MappedEntityDecoder(MappedDecoder):
             raise InvalidManifest("A row that is no event needs either an `id` or a `key`.")
         if key:
             self.fields = ENTITY_FIELDS[1:]
-        wanted = {"id": (id or key, Text), "created": (f"{created}?" if created else None, Any)}
+        wanted = {"id": (id or key, Text), "created": (created, Any)}
         super().__init__(config, known, rows, next, total, included, time_zone, organization, wanted)
         self._names_id = id is not None
 

@@ -61,7 +61,7 @@ class PageReader:
         division: Division | None = None,
     ) -> None:
         if paging is None:
-            paging = SinglePage() if requester.asks_once else Unpaged(requester.limit)
+            paging = SinglePage() if requester.most_pages else Unpaged(requester.limit)
         elif requester.has_body:
             raise InvalidManifest("What pages are asked for stands in the address: a request with a `body` has none.")
         if paging.follows_answers and not requester.decoder.names_next:

@@ -47,7 +47,7 @@ class TestReferences:
         "value", ["#/definitions/none", {"$ref": "#/definitions/a/b"}, {"x": "#/definitions/a/b/c"}]
     )
     def test_what_nothing_defines_is_named(self, value):
-        with pytest.raises(InvalidManifest, match="refers to `#/definitions/[a-c/none]+`, which nothing defines"):
+        with pytest.raises(InvalidManifest, match=r"refers to `#/definitions/[a-c/none]+`, which nothing defines"):
             resolved(value, a={"c": 1})
 
     def test_a_circle_is_named(self):
@@ -55,7 +55,7 @@ class TestReferences:
             resolved("#/definitions/a", a={"b": "#/definitions/c"}, c={"$ref": "#/definitions/a"})
 
     def test_what_is_no_object_has_no_fields_to_differ_in(self):
-        with pytest.raises(InvalidManifest, match="`.ref: #/definitions/a` does not refer to an object"):
+        with pytest.raises(InvalidManifest, match=r"`.ref: #/definitions/a` does not refer to an object"):
             resolved({"$ref": "#/definitions/a", "b": 1}, a=[1])
 
 
@@ -78,6 +78,7 @@ class TestManifest:
                 {
                     "type": "DeclarativeStream",
                     **STREAM,
+                    "retriever": {"type": "CustomRetriever", **STREAM["retriever"]},
                     "schema_loader": {"type": "JsonFileSchemaLoader", "file_path": str(schemas / "events.json")},
                 }
             ],
