@@ -15,7 +15,7 @@ from source_events.components.templates import InvalidManifest
 from source_events.runtime import Runtime, StreamRun
 
 OF_THE_CDK = frozenset(("type", "class_name", "$parameters"))
-"""Fields of a component that say what it is, and are no arguments."""
+"""Fields of a component that say what it is, and are no arguments unless its class has one of that name."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Factory:
         factory = self if getattr(component, "counts_rows", True) else self._for_other_rows()
         types = get_type_hints(component.__init__ if isinstance(component, type) else component)  # type: ignore[misc]
         arguments = inspect.signature(component).parameters
-        given = {name: value for name, value in definition.items() if name not in OF_THE_CDK}
+        given = {name: value for name, value in definition.items() if name not in OF_THE_CDK or name in arguments}
         unknown = sorted(given.keys() - arguments.keys())
         if unknown:
             raise InvalidManifest(

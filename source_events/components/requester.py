@@ -8,7 +8,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
-from urllib.parse import quote, urldefrag, urlencode, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urldefrag, urlencode, urljoin, urlsplit
 
 import msgspec
 import requests
@@ -286,13 +286,11 @@ class Prepared:
 
 def _followed(url: str, link: Link) -> str:
     try:
-        address = urljoin(url, link.address)
-        there = urlsplit(address)
-        if stays_with(url, address) and not there.username:
-            return requote_uri(urldefrag(address).url)
-        where = f"to another host ({there.hostname})"
-        if there.hostname == urlsplit(url).hostname:
-            where = f"from {urlsplit(url).scheme} to another address of the host ({there.scheme}, port {there.port})"
+        address = urldefrag(urljoin(url, link.address)).url
+        here, there = urlsplit(url), urlsplit(address)
+        if stays_with(url, address) and "@" not in there.netloc:
+            return requote_uri(address)
+        where = _elsewhere(here, there)
     except (ValueError, requests.RequestException):
         where = "to what is no address"
     raise Refused(
@@ -300,6 +298,15 @@ def _followed(url: str, link: Link) -> str:
         "Set `provider.api_url` to the address that the API gives for itself.",
         FailureType.config_error,
     )
+
+
+def _elsewhere(here: SplitResult, there: SplitResult) -> str:
+    """What is wrong with an address; its query may hold a secret."""
+    if "@" in there.netloc or there.scheme not in ("http", "https"):
+        return "to what is no address"
+    if here.hostname != there.hostname:
+        return f"to another host ({there.hostname})"
+    return "to another port of the host" if here.scheme == there.scheme else f"from {here.scheme} to {there.scheme}"
 
 
 def _escaped(contact: str) -> bytes:
