@@ -174,24 +174,13 @@ def _references(stream: Stream, known: Sequence[Stream]) -> Iterator[tuple[str, 
 
 def streams_of(provider: str) -> list[Stream]:
     """A system's streams, in the manifest's order."""
-    manifest = providers.manifest(provider)
-    return [_stream(manifest, _resolved(manifest, stream)) for stream in manifest["streams"]]
+    return [_stream(stream) for stream in providers.manifest(provider)["streams"]]
 
 
-def _stream(manifest: Json, stream: Json) -> Stream:
-    cursor = _resolved(manifest, stream["incremental_sync"])["cursor_field"] if "incremental_sync" in stream else None
-    schema = json.loads((PROJECT / _resolved(manifest, stream["schema_loader"])["file_path"]).read_text("utf-8"))
+def _stream(stream: Json) -> Stream:
+    cursor = stream["incremental_sync"]["cursor_field"] if "incremental_sync" in stream else None
+    schema = json.loads(Path(stream["schema_loader"]["file_path"]).read_text("utf-8"))
     return Stream(stream["name"], stream["primary_key"], cursor, schema["properties"])
-
-
-def _resolved(manifest: Json, value: Any) -> Json:
-    """A component, where the manifest may refer to one of its definitions instead."""
-    if isinstance(value, str):
-        return _resolved(manifest, manifest["definitions"][value.removeprefix("#/definitions/")])
-    if "$ref" in value:
-        return {**_resolved(manifest, value["$ref"]), **value}
-    component: Json = value
-    return component
 
 
 def _modes(stream: Stream) -> str:

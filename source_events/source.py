@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Generator, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import closing, suppress
+from pathlib import Path
 from queue import Empty
 from typing import Any
 
@@ -23,10 +25,7 @@ from airbyte_cdk.models import (
 )
 from airbyte_cdk.sources import Source
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
-from airbyte_cdk.sources.declarative.models.declarative_component_schema import (
-    DatetimeBasedCursor,
-    JsonFileSchemaLoader,
-)
+from airbyte_cdk.sources.declarative.models.declarative_component_schema import DatetimeBasedCursor
 from airbyte_cdk.sources.declarative.partition_routers.single_partition_router import SinglePartitionRouter
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor, CursorField, FinalStateCursor
@@ -230,8 +229,7 @@ class EventsDeclarativeSource(ConcurrentDeclarativeSource):
         )
 
     def schema(self, definition: Mapping[str, Any]) -> Mapping[str, Any]:
-        loader = self._constructor.create_component(JsonFileSchemaLoader, definition["schema_loader"], self._config)
-        schema: Mapping[str, Any] = loader.get_json_schema()
+        schema: Mapping[str, Any] = json.loads(Path(definition["schema_loader"]["file_path"]).read_bytes())
         return schema
 
     def _cursor(self, definition: Mapping[str, Any], run: StreamRun, reader: Any) -> tuple[Cursor, StreamSlicer]:

@@ -19,6 +19,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from source_events.components.decoder import AnswerRefused, Decoder
+from source_events.components.mapped import MappedEntityDecoder
 from source_events.components.selection import Selection, SliceSelection
 from source_events.components.windows import Slice
 from source_events.providers.app_market import answers as app_market
@@ -55,14 +56,15 @@ class Case:
 
 
 def case(decoder: Callable[..., Decoder], provider: dict[str, Any], schema: str, **fields: Any) -> Case:
-    return Case(decoder({"provider": provider}, known=names_in(*schema.split())), **fields)
+    name = schema.split()[0]
+    return Case(decoder({"provider": {"provider_type": name, **provider}}, known=names_in(*schema.split())), **fields)
 
 
 CARECLOUD = {"api_url": "https://project.example/v1.0", "time_zone": "UTC"}
 ENTITY = frozenset({"id", "provider", "organizationId"})
 CASES = {
     "cloud4wi": case(
-        cloud4wi.EventDecoder,
+        partial(cloud4wi.EventDecoder, rows="events", next="scrollId?", total="count?"),
         schema="cloud4wi events",
         provider={"organization_id": "o"},
         row={"event": {"id": "e", "type": "visit"}, "customerId": "c", "when": {"createdAt": TIME}},
@@ -70,7 +72,7 @@ CASES = {
         required=(("event", "id"), ("when", "createdAt"), ("when",)),
     ),
     "swipe_one": case(
-        swipe_one.EventDecoder,
+        partial(swipe_one.EventDecoder, rows="data.events", total="data.count?"),
         schema="swipe_one contact_events",
         provider={"workspace_id": "o"},
         row={"type": "visit", "timestamp": TIME},
@@ -78,7 +80,13 @@ CASES = {
         required=(("timestamp",),),
     ),
     "swipe_one contacts": case(
-        swipe_one.ContactDecoder,
+        partial(
+            MappedEntityDecoder,
+            rows="data.contacts",
+            id="_id",
+            created="createdAt?",
+            organization="{{ config.provider.workspace_id }}",
+        ),
         schema="swipe_one contacts",
         provider={"workspace_id": "o"},
         row={"_id": "c"},
@@ -103,7 +111,7 @@ CASES = {
         added=ENTITY,
     ),
     "carecloud": case(
-        partial(carecloud.EventDecoder, collection="events"),
+        partial(carecloud.EventDecoder, rows="data.events"),
         schema="carecloud events",
         provider=CARECLOUD,
         row={"event_id": "e", "created_at": "2024-01-01 00:00:00"},
@@ -111,7 +119,7 @@ CASES = {
         required=(("event_id",), ("created_at",)),
     ),
     "carecloud reference list": case(
-        partial(carecloud.ListDecoder, collection="event_types", key="event_type_id"),
+        partial(MappedEntityDecoder, rows="data.event_types", key="event_type_id"),
         schema="carecloud event_types",
         provider=CARECLOUD,
         row={"event_type_id": "t"},
@@ -332,7 +340,7 @@ def test_a_time_beyond_all_times_is_named_with_its_record(time):
 
 
 def test_property_records_without_any_id_are_not_taken_for_one_another():
-    decoder = carecloud.EventDecoder({"provider": CARECLOUD}, "events", ())
+    decoder = carecloud.EventDecoder({"provider": CARECLOUD}, (), "data.events")
     body = {
         "data": {"events": [{"event_id": "e", "created_at": "2024-01-01 00:00:00", "property_records": [{"x": 1}]}]}
     }

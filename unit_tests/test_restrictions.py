@@ -84,7 +84,7 @@ class TestCheck:
 
 
 def test_the_types_that_the_api_can_filter_are_among_the_documented_ones():
-    manifest = yaml.safe_dump(providers.manifest("cloud4wi")["definitions"]["parameters"]["events"], width=10_000)
+    manifest = yaml.safe_dump(providers.definition("cloud4wi", "requester")["parameters"]["events"], width=10_000)
     filtered = set(re.findall(r"\'+([a-z_]+)\'+", manifest)) - {"in", "event_types"}
     assert filtered == set(providers.documented_types("cloud4wi")) - {"arriving", "geo_arriving", "geo_visit"}
 

@@ -60,7 +60,7 @@ class Account(account.Account):
     def _events(self, contact: str) -> Iterator[Json]:
         """All events of a contact, newest first: the API cannot filter them."""
         url = f"{self.provider['api_url']}/contacts/{quote(contact, safe='')}/events"
-        decoder, before = EventDecoder(self.config, ()), None
+        decoder, before = EventDecoder(self.config, None, "data.events"), None
         for page in count(1):
             rows = self.rows(url, {"page": page, "limit": 100}, decoder, READ_ADVICE)
             # A server may answer the last page for every number beyond it.

@@ -53,6 +53,20 @@ class FeedContacts(ContactList):
                 yield from (Contact(contact) for contact in found if contact)
 
 
+class ListedContacts(ContactList):
+    """Knows the contacts from their list, which may be asked for in the order of creation."""
+
+    def __init__(self, reader: Reader, by_creation: bool = False) -> None:
+        self.by_creation = by_creation
+        self._reader = reader
+
+    def contacts(self, start: str, end: str) -> Iterator[Contact]:
+        for page in self._reader.read(Slice(start, end)):
+            found = [Contact(str(row.envelope.id), getattr(row, "created_at", None)) for row in page.rows]
+            page.release()
+            yield from found
+
+
 class BatchReader:
     """Reads the events of a batch of contacts, one after the other."""
 

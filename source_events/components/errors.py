@@ -13,6 +13,7 @@ import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 
+from source_events.components.templates import InvalidManifest
 from source_events.records.text import readable
 from source_events.transport.network import Reply
 from source_events.transport.unreachable import unreachable
@@ -84,15 +85,37 @@ class Refusal:
 
 
 def refusals_of(table: Mapping[Any, Any]) -> Sequence[Refusal]:
-    """The refusals of a manifest: `{403: sentence}`, `{400 409: {message:, failure_type:, gone:}}`."""
-    found = []
-    for statuses, entry in table.items():
-        fields = {"message": entry} if isinstance(entry, str) else dict(entry)
-        if "failure_type" in fields:
-            fields["failure_type"] = FailureType(fields["failure_type"])
-        codes = frozenset(int(status) for status in str(statuses).split())
-        found.append(Refusal(codes, message=" ".join(fields.pop("message").split()), **fields))
-    return found
+    """The refusals of a manifest: `{403: sentence}`, `{400 409: {message:, failure_type:, gone:}}`.
+
+    :raises InvalidManifest: if it is no such table
+    """
+    return [_refusal(str(statuses), entry) for statuses, entry in table.items() if entry is not None]
+
+
+def _refusal(statuses: str, entry: Any) -> Refusal:
+    fields = dict(entry) if isinstance(entry, Mapping) else {"message": entry}
+    unknown = sorted(fields.keys() - OF_A_REFUSAL)
+    if unknown:
+        raise InvalidManifest(f"A refusal has no field `{unknown[0]}`; it has {', '.join(OF_A_REFUSAL)}.")
+    if not isinstance(fields.get("message"), str):
+        raise InvalidManifest(f"The refusal of {statuses} has no `message`.")
+    codes = [status for status in statuses.split() if status.isdecimal()]
+    if not codes or " ".join(codes) != " ".join(statuses.split()):
+        raise InvalidManifest(f"`{statuses}` is no status, nor several with spaces between them.")
+    if fields.get("failure_type", FailureType.config_error) not in [
+        *FailureType,
+        *(each.value for each in FailureType),
+    ]:
+        raise InvalidManifest(f"`{fields['failure_type']}` is no `failure_type`.")
+    return Refusal(
+        frozenset(map(int, codes)),
+        " ".join(fields["message"].split()),
+        FailureType(fields.get("failure_type", FailureType.config_error)),
+        bool(fields.get("gone")),
+    )
+
+
+OF_A_REFUSAL = ("message", "failure_type", "gone")
 
 
 def judge(reply: Reply, refusals: Sequence[Refusal], *, continues_scroll: bool) -> None:

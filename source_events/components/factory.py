@@ -15,7 +15,7 @@ from source_events.components.templates import InvalidManifest
 from source_events.runtime import Runtime, StreamRun
 
 OF_THE_CDK = frozenset(("type", "class_name", "$parameters"))
-"""Fields of a component that say what it is, and are no arguments."""
+"""Fields of a component that say what it is, and are no arguments unless its class has one of that name."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,17 @@ class Factory:
     config: Config
     runtime: Runtime
     stream: StreamRun
-    known: Collection[str]
+    known: Collection[str] | None
 
     def make(self, definition: Mapping[str, Any], default: type | None = None) -> Any:
         """
         :raises InvalidManifest: if there is no such class, or it does not take these fields
         """
         component = _class_of(definition, default)
-        factory = self if getattr(component, "counts_rows", True) else replace(self, stream=self.stream.uncounted())
+        factory = self if getattr(component, "counts_rows", True) else self._for_other_rows()
         types = get_type_hints(component.__init__ if isinstance(component, type) else component)  # type: ignore[misc]
         arguments = inspect.signature(component).parameters
-        given = {name: value for name, value in definition.items() if name not in OF_THE_CDK}
+        given = {name: value for name, value in definition.items() if name not in OF_THE_CDK or name in arguments}
         unknown = sorted(given.keys() - arguments.keys())
         if unknown:
             raise InvalidManifest(
@@ -54,6 +54,10 @@ class Factory:
         except TypeError as error:
             raise InvalidManifest(f"{component.__name__}: {error}.") from None
         return component(**shared, **made)
+
+    def _for_other_rows(self) -> Factory:
+        """The same for rows that are none of the stream's: they are not counted, and no schema names their fields."""
+        return replace(self, stream=self.stream.uncounted(), known=None)
 
     def _argument(self, owner: Any, field: str, value: Any, expected: Any) -> Any:
         component = _component_in(expected)

@@ -9,14 +9,27 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from airbyte_cdk.models import FailureType
 
+from source_events.components.templates import InvalidManifest
 from source_events.records.page import Page
 from source_events.runtime import failure
 
 PageParameters = Mapping[str, str | int]
 """What a request says of the page that it wants."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """The address of a page, which takes the place of the request's own with all its parameters."""
+
+    address: str
+
+
+Continuation = PageParameters | Link
+"""How a page is asked for."""
 
 MOST_BEGINNINGS = 3
 """How often a slice is begun anew because it changes while it is read; a total that is never the same means nothing."""
@@ -34,6 +47,9 @@ class Paging(ABC):
     endpoint has served in this sync. An announced number alone ends nothing, and one that is less than what came is no
     number of all the rows.
     """
+
+    follows_answers = False
+    """Whether an answer must say where the next page is."""
 
     def __init__(self, *, total: bool = False) -> None:
         self._total = total
@@ -74,7 +90,7 @@ class Pages(ABC):
         """What the first request asks for."""
         return {}
 
-    def next(self, page: Page) -> PageParameters | None:
+    def next(self, page: Page) -> Continuation | None:
         """What the request behind this page asks for; nothing, if the slice is at its end.
 
         :raises Moved: if the slice must be begun anew
@@ -89,7 +105,7 @@ class Pages(ABC):
         return None if self._paging.is_last(page, self.received) else self.following(page)
 
     @abstractmethod
-    def following(self, page: Page) -> PageParameters | None:
+    def following(self, page: Page) -> Continuation | None:
         """What the request behind a page with rows asks for."""
 
     def look_at(self, page: Page) -> None:
@@ -116,6 +132,33 @@ class Pages(ABC):
             return 0
         a_page = self.received // self.number if self.number else 0
         return total - before if abs(total - before) < a_page else 0
+
+
+class Unpaged(Paging):
+    """An endpoint of which a manifest names no paging, so that one answer must be all there is.
+
+    `limit` is the number of rows that were asked for, if any.
+    """
+
+    def __init__(self, limit: int | None = None) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def begin(self, beginning: int = 0) -> Pages:
+        return WholeAnswer(self, beginning)
+
+
+class WholeAnswer(Pages):
+    _paging: Unpaged
+
+    def following(self, page: Page) -> None:
+        limit, announced = self._paging.limit, page.announced
+        if page.token or (announced or 0) > page.received or (limit and page.received >= limit):
+            says = "a next page" if page.token else f"{announced or 'perhaps more'} rows"
+            raise InvalidManifest(
+                f"An answer has {page.received} rows and there are {says}, but the manifest names no `paging` for the "
+                "endpoint, so that the others would be lost."
+            )
 
 
 class SinglePage(Paging):
@@ -151,6 +194,8 @@ class OnlyPage(Pages):
 class TokenPaging(Paging):
     """Follows the token of each answer until an answer has no rows or no token; it may be the same on each page."""
 
+    follows_answers = True
+
     def __init__(self, parameter: str, *, total: bool = False) -> None:
         super().__init__(total=total)
         self.parameter = parameter
@@ -164,6 +209,20 @@ class TokenPages(Pages):
 
     def following(self, page: Page) -> PageParameters | None:
         return {self._paging.parameter: page.token} if page.token else None
+
+
+class LinkPaging(Paging):
+    """Follows the link of each answer, as it is, until an answer has no rows or no link."""
+
+    follows_answers = True
+
+    def begin(self, beginning: int = 0) -> Pages:
+        return LinkedPages(self, beginning)
+
+
+class LinkedPages(Pages):
+    def following(self, page: Page) -> Link | None:
+        return Link(page.token) if page.token else None
 
 
 class OffsetPaging(Paging):

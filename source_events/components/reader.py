@@ -14,9 +14,19 @@ from airbyte_cdk.models import FailureType
 
 from source_events.components.division import Division
 from source_events.components.errors import Expired
-from source_events.components.paging import MOST_BEGINNINGS, CutOff, Moved, PageParameters, Pages, Paging
+from source_events.components.paging import (
+    MOST_BEGINNINGS,
+    Continuation,
+    CutOff,
+    Moved,
+    Pages,
+    Paging,
+    SinglePage,
+    Unpaged,
+)
 from source_events.components.requester import Requester
 from source_events.components.selection import Selection, SliceSelection
+from source_events.components.templates import InvalidManifest
 from source_events.components.windows import Slice
 from source_events.records.page import Answer, Page, released_if_it_fails
 from source_events.runtime import StreamRun, failure
@@ -37,16 +47,27 @@ class EndpointReader(Reader, Protocol):
 
 
 class PageReader:
-    """Reads slices of one endpoint. With `division`, dense ones are divided among idle workers."""
+    """Reads slices of one endpoint. With `division`, dense ones are divided among idle workers.
+
+    :raises InvalidManifest: if pages could not be told apart, or not be found
+    """
 
     def __init__(
         self,
         stream: StreamRun,
         requester: Requester,
-        paging: Paging,
         selection: Selection,
+        paging: Paging | None = None,
         division: Division | None = None,
     ) -> None:
+        if paging is None:
+            paging = SinglePage() if requester.most_pages else Unpaged(requester.limit)
+        elif requester.has_body:
+            raise InvalidManifest("What pages are asked for stands in the address: a request with a `body` has none.")
+        if paging.follows_answers and not requester.decoder.names_next:
+            raise InvalidManifest(
+                f"{type(paging).__name__} follows what an answer says of the next page, and the decoder has no `next`."
+            )
         self._stream = stream
         self._requester = requester
         self._paging = paging
@@ -81,7 +102,7 @@ class PageReader:
                 logger.info(f"{self._stream.name}: rows have moved while a slice was read, so it is read anew.")
 
     def _read_pages(self, part: Slice, pages: Pages, selection: SliceSelection) -> Iterator[Page]:
-        following: PageParameters | None = pages.first
+        following: Continuation | None = pages.first
         while following is not None:
             answer = self._requester.ask(part, following)
             if answer is None:

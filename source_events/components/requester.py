@@ -8,12 +8,13 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
-from urllib.parse import quote, urlencode
+from urllib.parse import SplitResult, quote, urldefrag, urlencode, urljoin, urlsplit
 
 import msgspec
 import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.types import Config
+from requests.utils import requote_uri
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from source_events.components.authentication import Authenticator
@@ -30,13 +31,13 @@ from source_events.components.errors import (
     undocumented,
     used_elsewhere,
 )
-from source_events.components.paging import PageParameters
+from source_events.components.paging import Continuation, Link
 from source_events.components.templates import NAMES, Bounds, Template
 from source_events.components.windows import Slice, Windows
 from source_events.records.page import Answer
 from source_events.runtime import Runtime, StreamRun
 from source_events.transport.body import BodyTooLarge
-from source_events.transport.network import Reply
+from source_events.transport.network import Reply, stays_with
 
 logger = logging.getLogger("airbyte")
 
@@ -82,6 +83,7 @@ class Requester:
         refusals: Mapping[Any, Any] | None = None,
     ) -> None:
         self.decoder = decoder
+        self.has_body = body is not None
         self.most_pages = runtime.most_pages
         self.limit = min(filter(None, (runtime.most_rows, *(page_size or {}).values())), default=None)
         self._runtime = runtime
@@ -106,7 +108,7 @@ class Requester:
             retry_error_callback=self._give_up,
         )
 
-    def ask(self, part: Slice, page: PageParameters, *, reserve: bool = True) -> Answer | None:
+    def ask(self, part: Slice, page: Continuation, *, reserve: bool = True) -> Answer | None:
         """The answer to a request; none where the API does not know the contact any more, which is said in the log.
 
         The answer's memory belongs to the caller, unless it is not to be reserved.
@@ -114,9 +116,10 @@ class Requester:
         :raises Expired: if the scroll that the slice is read with is of no use any more
         :raises AirbyteTracedException: if the request is refused, or all its attempts have failed
         """
-        request, settings = self._request(part, page)
         try:
-            return self._attempts(self._attempt, request, settings, self._scroll in page, reserve)
+            request, settings = self._request(part, page)
+            continues_scroll = not isinstance(page, Link) and self._scroll in page
+            return self._attempts(self._attempt, request, settings, continues_scroll, reserve)
         except Gone as gone:
             self._stream.counts.count_gone()
             whom = f": {part.contact}" if part.contact else ""
@@ -205,7 +208,7 @@ class Requester:
         answer.memory, reply.memory = reply.memory, None
         return answer
 
-    def _request(self, part: Slice, page: PageParameters) -> tuple[requests.PreparedRequest, Mapping[str, Any]]:
+    def _request(self, part: Slice, page: Continuation) -> tuple[requests.PreparedRequest, Mapping[str, Any]]:
         key = (part.first, part.last, part.open_start, part.open_end, part.contact is None)
         prepared = self._prepared.get(key)
         if prepared is None:
@@ -264,15 +267,46 @@ class Prepared:
     request: requests.PreparedRequest
     settings: Mapping[str, Any]
 
-    def request_for(self, contact: str | None, page: PageParameters) -> requests.PreparedRequest:
+    def request_for(self, contact: str | None, page: Continuation) -> requests.PreparedRequest:
+        """
+        :raises Refused: if the page is at an address that the credentials must not go to
+        """
         request = self.request.copy()
         url = request.url or ""
         if contact is not None:
             url = url.replace(MARK, quote(contact, safe=""))
             if isinstance(request.body, bytes) and MARK.encode() in request.body:
                 request.prepare_body(None, None, json.loads(request.body.replace(MARK.encode(), _escaped(contact))))
+        if isinstance(page, Link):
+            request.url = _followed(url, page)
+            return request
         request.url = f"{url}{'&' if '?' in url else '?'}{urlencode(page)}" if page else url
         return request
+
+
+def _followed(url: str, link: Link) -> str:
+    try:
+        address = urldefrag(urljoin(url, link.address)).url
+        here, there = urlsplit(url), urlsplit(address)
+        if stays_with(url, address) and "@" not in there.netloc:
+            return requote_uri(address)
+        where = _elsewhere(here, there)
+    except (ValueError, requests.RequestException):
+        where = "to what is no address"
+    raise Refused(
+        f"The API's link to the next page leads {where}, where the credentials must not go. "
+        "Set `provider.api_url` to the address that the API gives for itself.",
+        FailureType.config_error,
+    )
+
+
+def _elsewhere(here: SplitResult, there: SplitResult) -> str:
+    """What is wrong with an address; its query may hold a secret."""
+    if "@" in there.netloc or there.scheme not in ("http", "https"):
+        return "to what is no address"
+    if here.hostname != there.hostname:
+        return f"to another host ({there.hostname})"
+    return "to another port of the host" if here.scheme == there.scheme else f"from {here.scheme} to {there.scheme}"
 
 
 def _escaped(contact: str) -> bytes:

@@ -14,7 +14,7 @@ from source_events.components.decoder import Decoder
 from source_events.components.windows import Slice, end_of
 from source_events.records.page import Answer, Page, fingerprint, released_if_it_fails
 from source_events.records.rows import Envelope, Row
-from source_events.records.times import UnreadableTime, normalize_times
+from source_events.records.times import LOCAL_TIME, UnreadableTime, normalize_times
 from source_events.runtime import StreamRun, failure
 
 OUTSIDE, OTHER_TYPES = "outside the slice of time", "of other types"
@@ -69,7 +69,7 @@ class SliceSelection:
         rows: list[Row[Any]] = []
         try:
             # In place, so that the number of rows is the position of one that cannot be read.
-            rows.extend(map(decoder.row, answer.rows))
+            rows.extend(decoder.rows(answer))
         except UnreadableTime as error:
             raise unreadable_time(error) from error
         except msgspec.DecodeError as error:
@@ -110,6 +110,13 @@ class EventSelection(Selection):
 
 
 class SliceEvents(SliceSelection):
+    def identify(self, rows: list[Row[Any]]) -> list[Row[Any]]:
+        """An event that names no contact belongs to the one that was asked for."""
+        if self.part.contact:
+            for row in rows:
+                row.envelope.contactId = row.envelope.contactId or self.part.contact
+        return rows
+
     def choose(self, rows: list[Row[Any]]) -> tuple[list[Row[Any]], Mapping[str, int]]:
         """A page that lies within its slice as a whole is not looked at row by row."""
         types = frozenset(self.config["event_types"])
@@ -150,7 +157,8 @@ def _normalize(envelopes: list[Envelope]) -> None:
 
 
 def unreadable_time(error: UnreadableTime) -> AirbyteTracedException:
-    message = f"Record {error.record_id[:100]} has a time that cannot be read: {error.time[:100]!r}."
+    local = " It has no time zone, and none is given for it." if LOCAL_TIME.fullmatch(error.time) else ""
+    message = f"Record {error.record_id[:100]} has a time that cannot be read: {error.time[:100]!r}.{local}"
     return failure(message, FailureType.system_error)
 
 

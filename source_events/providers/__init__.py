@@ -1,7 +1,7 @@
 """The registry: every folder here with a `manifest.yaml` is a provider, and nothing outside a folder knows its name.
 
 A provider's folder holds `spec.yaml` (its branch of the connection form), `manifest.yaml` (its streams), `schemas/`,
-and modules for what a manifest cannot say.
+and modules for what a manifest cannot say, on the interface in `kit.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 FOLDER = Path(__file__).parent
+FRAMES = FOLDER / "definitions.yaml"
 
 
 def names() -> list[str]:
@@ -26,20 +27,50 @@ def connection_specification(name: str) -> dict[str, Any]:
 
 
 def manifest(name: str) -> dict[str, Any]:
-    """A provider's manifest, with the definitions that all providers share merged into its own."""
-    own = load(FOLDER / name / "manifest.yaml")
-    shared = load(FOLDER / "definitions.yaml")
-    return {**own, "definitions": {**shared, **own.get("definitions", {})}}
+    """A provider's manifest, complete and without references.
+
+    :raises InvalidManifest: if it cannot be read, or says what nothing would look at
+    """
+    # Not for `spec`, which must not wait for the CDK.
+    from source_events.components.templates import InvalidManifest
+    from source_events.providers.composition import composed
+
+    try:
+        own = load(FOLDER / name / "manifest.yaml")
+    except yaml.YAMLError as error:
+        raise InvalidManifest(f"The manifest of {name} cannot be read: {' '.join(str(error).split())}.") from None
+    return composed(own, load(FRAMES), FOLDER / name / "schemas")
+
+
+def definition(provider: str, name: str) -> Any:
+    """One definition of a provider's manifest, without references; `None` if it has none of this name."""
+    from source_events.providers.composition import References, definitions
+
+    found = definitions(load(FOLDER / provider / "manifest.yaml"), load(FRAMES))
+    return References({"definitions": found}).resolved(found.get(name))
 
 
 def documented_types(name: str) -> list[str]:
     """The event types that a system documents, if it does; accounts may have others."""
-    documented: list[str] = manifest(name)["definitions"].get("documented_types", [])
+    documented: list[str] = definition(name, "documented_types") or []
     return documented
 
 
 def load(path: Path) -> dict[str, Any]:
-    """A YAML document, read with libyaml where that is there: it is ten times as fast."""
+    """A YAML document, read with libyaml where that is there: it is ten times as fast.
+
+    :raises yaml.YAMLError: if it is none, or a field occurs twice in an object
+    """
     with path.open(encoding="utf-8") as file:
-        document: dict[str, Any] = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        document: dict[str, Any] = yaml.load(file, Loader=_Loader)
     return document
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Of a field that occurs twice, others keep the last in silence."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        if len(mapping) != len(node.value):
+            raise yaml.constructor.ConstructorError(None, None, "a field occurs twice in an object", node.start_mark)
+        return mapping

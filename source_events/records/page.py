@@ -23,13 +23,15 @@ class Answer:
     """An answer of the API, decoded as far as paging needs it.
 
     `rows` are the records' own bytes, `token` leads to the next page, `announced` is the total that the API claims,
-    `memory` what the answer takes; it belongs to the page that is made of the answer.
+    `memory` what the answer takes; it belongs to the page that is made of the answer. `included` is what the decoder
+    needs of the answer beside its rows.
     """
 
     rows: list[Raw]
     token: str | None = None
     announced: int | None = None
     memory: Memory | None = None
+    included: Any = None
 
     def release(self) -> None:
         memory, self.memory = self.memory, None

@@ -52,6 +52,12 @@ class Row(Struct, Generic[AnEnvelope], gc=False):
     native: Sequence[str] = ()
 
 
+class EntityRow(Row[Identity], gc=False):
+    """A contact and the like, with the time of its creation in UTC, if it is known."""
+
+    created_at: str | None = None
+
+
 Event = Row[Envelope]
 Entity = Row[Identity]
 

@@ -22,7 +22,7 @@ class UnreadableTime(ValueError):
 
 
 _UTC_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:?\d\d)", re.ASCII)
-_LOCAL_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?", re.ASCII)
+LOCAL_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?", re.ASCII)
 
 
 def normalize_time(time: str) -> str:
@@ -53,7 +53,7 @@ def local_time(time: str, zone: ZoneInfo) -> str:
 
     :raises UnreadableTime: if it is not such a time
     """
-    found = _LOCAL_TIME.fullmatch(time)
+    found = LOCAL_TIME.fullmatch(time)
     if found is None:
         raise UnreadableTime(time)
     day, clock, fraction = found.groups()
@@ -92,6 +92,37 @@ def _hour_in_utc(day: str, hour: str, zone: ZoneInfo) -> str | None:
 def _with_fraction(moment: datetime, fraction: str | None) -> str:
     whole = format_time(moment)
     return f"{whole[:-1]}.{fraction[:6]}Z" if fraction else whole
+
+
+def from_any(native: str, zone: ZoneInfo | None) -> str:
+    """A native time with its offset, ready for `normalize_time`.
+
+    It may be a time without an offset, which is in the zone, if there is one; a time with an offset; or a Unix
+    timestamp, of which the magnitude says whether it is in seconds or in milliseconds. Anything else stays as it is,
+    and is reported with its record as a time that cannot be read.
+    """
+    try:
+        if zone is not None and LOCAL_TIME.fullmatch(native):
+            return local_time(native, zone)
+        if _UNIX_TIME.fullmatch(native):
+            return _from_unix(native)
+    except (ValueError, OverflowError):
+        pass
+    return native
+
+
+def _from_unix(native: str) -> str:
+    whole, _, digits = native.partition(".")
+    milliseconds = int(whole) >= FIRST_MILLISECONDS
+    seconds, rest = divmod(int(whole), 1000) if milliseconds else (int(whole), 0)
+    fraction = (f"{rest:03d}" if milliseconds else "") + digits
+    moment = datetime(1970, 1, 1) + timedelta(seconds=seconds)
+    return moment.isoformat() + (f".{fraction[:6]}" if fraction else "") + "Z"
+
+
+_UNIX_TIME = re.compile(r"\d+(\.\d+)?", re.ASCII)
+FIRST_MILLISECONDS = 100_000_000_000
+"""From this number on a Unix timestamp is in milliseconds: 3 March 1973. In seconds it would be the year 5138."""
 
 
 def to_local(time: str, zone: ZoneInfo) -> str:

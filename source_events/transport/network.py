@@ -249,13 +249,11 @@ class Session(requests.Session):
             target = super().get_redirect_target(resp)
             if target is None:
                 return None
-            here, there = urlsplit(resp.url), urlsplit(urljoin(resp.url, target))
-            same_origin = (here.scheme, _port(here)) == (there.scheme, _port(there))
+            followed = stays_with(resp.url, urljoin(resp.url, target))
         except ValueError:
             # It is no address, or no text at all.
             return None
-        upgraded = (here.scheme, there.scheme) == ("http", "https")
-        if here.hostname != there.hostname or not (same_origin or upgraded):
+        if not followed:
             return None
         # Before `requests` reads it, without a bound.
         resp._content = read_body(resp, self._watch)
@@ -271,6 +269,17 @@ def _size(response: requests.Response) -> int | None:
         if announced.isascii() and announced.isdecimal() and "Content-Encoding" not in response.headers
         else None
     )
+
+
+def stays_with(here: str, there: str) -> bool:
+    """Whether credentials may go on from one address to another: within the host, and never from https to http.
+
+    :raises ValueError: if one is no address
+    """
+    before, after = urlsplit(here), urlsplit(there)
+    same_origin = (before.scheme, _port(before)) == (after.scheme, _port(after))
+    upgraded = (before.scheme, after.scheme) == ("http", "https")
+    return before.hostname == after.hostname and (same_origin or upgraded)
 
 
 def _port(address: SplitResult) -> int | None:

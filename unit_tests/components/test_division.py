@@ -43,6 +43,8 @@ class Feed:
         self.fails_at: str | None = None
         self.decoder = self
         self.most_pages: int | None = None
+        self.has_body = False
+        self.names_next = True
 
     def ask(self, part: Slice, page: Any) -> Answer:
         self.requests += 1
@@ -62,6 +64,9 @@ class Feed:
         seconds = int(number) * 3600 // self.events
         time = format_time(moment(HOUR.first).replace(minute=seconds // 60, second=seconds % 60))
         return Row(Raw(b"{}"), Envelope(number, "p", None, time))
+
+    def rows(self, answer: Answer) -> Any:
+        return map(self.row, answer.rows)
 
 
 class Reading:
@@ -84,8 +89,8 @@ class Reading:
         self.reader = PageReader(
             self.stream,
             self.feed,  # type: ignore[arg-type]
-            TokenPaging("t"),
             EventSelection(CONFIG, self.stream),
+            TokenPaging("t"),
             Division(CONFIG, self.runtime, windows, ascending),
         )
 

@@ -36,13 +36,15 @@ class Reading:
     def __init__(self, *answers: Any, paging: Paging | None = None) -> None:
         self.runtime = Runtime(1)
         self.stream: StreamRun = self.runtime.stream("org_events")
-        self.endpoint = Endpoint(EventDecoder(CONFIG, ()), answers, self.runtime.memory)
+        self.endpoint = Endpoint(
+            EventDecoder(CONFIG, (), "events", "scrollId?", "count?"), answers, self.runtime.memory
+        )
         self.selection = EventSelection(CONFIG, self.stream)
         self.reader = PageReader(
             self.stream,
             self.endpoint,  # type: ignore[arg-type]
-            paging or TokenPaging("scrollId"),
             self.selection,
+            paging or TokenPaging("scrollId"),
         )
 
     def pages(self, part: Slice = HOUR) -> Iterator[Page]:
@@ -261,7 +263,7 @@ class TestMemory:
                 raise ZeroDivisionError
 
         reading = Reading(answer("a"))
-        reading.endpoint.decoder = Broken(CONFIG, ())
+        reading.endpoint.decoder = Broken(CONFIG, (), "events")
         with pytest.raises(ZeroDivisionError):
             reading.ids()
         assert reading.runtime.memory.used == 0

@@ -31,7 +31,7 @@ def stream() -> StreamRun:
 
 def page_of(rows: list[Any], stream: StreamRun | None = None, **answer: Any) -> Page:
     """The page of an answer with these rows."""
-    decoder = EventDecoder(CONFIG, ())
+    decoder = EventDecoder(CONFIG, (), "events", "scrollId?", "count?")
     body = json.dumps({"events": rows, **answer}).encode()
     selection = EventSelection(CONFIG, stream or Runtime(1).stream("org_events"))
     return selection.begin(DAY).page_of(decoder.decode(body), decoder)
@@ -198,12 +198,16 @@ class TestLatest:
         _, page = filtered(["2024-01-01T01:00:00+01:00"], last="2024-01-01T00:00:00Z")
         assert page.latest == "2024-01-01T00:00:00Z"
 
-    @pytest.mark.parametrize("time", ["yesterday", "", "2024-01-01T12:00:00"], ids=["words", "empty", "no zone"])
-    def test_a_time_that_cannot_be_read_fails_with_the_records_id(self, time):
+    @pytest.mark.parametrize(
+        ("time", "said"),
+        [("yesterday", ""), ("", ""), ("2024-01-01T12:00:00", " It has no time zone, and none is given for it.")],
+        ids=["words", "empty", "no zone"],
+    )
+    def test_a_time_that_cannot_be_read_fails_with_the_records_id(self, time, said):
         with pytest.raises(AirbyteTracedException) as caught:
             filtered(["2024-01-01T12:00:00Z", time])
         assert caught.value.failure_type is FailureType.system_error
-        assert caught.value.message == f"Record 1 has a time that cannot be read: {time!r}."
+        assert caught.value.message == f"Record 1 has a time that cannot be read: {time!r}.{said}"
 
     def test_it_fails_also_where_the_record_is_of_no_wanted_type(self):
         with pytest.raises(AirbyteTracedException, match="Record 0 "):
@@ -238,7 +242,7 @@ class TestCounts:
 class TestMemory:
     @staticmethod
     def selected(rows: list[Any]) -> Held:
-        decoder, memory = EventDecoder(CONFIG, ()), Held()
+        decoder, memory = EventDecoder(CONFIG, (), "events", "scrollId?", "count?"), Held()
         answer = decoder.decode(json.dumps({"events": rows}).encode())
         answer.memory = memory
         try:
@@ -263,7 +267,7 @@ class TestMemory:
         ids=["no row", "no time", "none"],
     )
     def test_a_row_that_cannot_be_read_releases_it(self, row):
-        decoder, memory = EventDecoder(CONFIG, ()), Held()
+        decoder, memory = EventDecoder(CONFIG, (), "events", "scrollId?", "count?"), Held()
         answer = decoder.decode(json.dumps({"events": [row]}).encode())
         answer.memory = memory
         with pytest.raises(AirbyteTracedException):

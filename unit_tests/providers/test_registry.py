@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from source_events import providers
+from source_events.components.templates import InvalidManifest
 from source_events.settings.specification import specification
 
 
@@ -16,9 +17,8 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
         spec = {"order": order, "properties": {"provider_type": {"const": name}}}
         (tmp_path / name / "spec.yaml").write_text(yaml.safe_dump(spec))
-        manifest = {"type": "DeclarativeSource", "definitions": {"own": name, "both": name}}
+        manifest = {"definitions": {"own": name, "event_stream": name}}
         (tmp_path / name / "manifest.yaml").write_text(yaml.safe_dump(manifest))
-    (tmp_path / "definitions.yaml").write_text(yaml.safe_dump({"shared": 1, "both": "shared"}))
     (tmp_path / "no_provider").mkdir()
     monkeypatch.setattr(providers, "FOLDER", tmp_path)
     return tmp_path
@@ -34,10 +34,18 @@ def test_a_new_folder_has_a_branch_in_the_connection_form(folder):
 
 
 def test_a_manifest_has_the_shared_definitions_and_its_own_before_them(folder):
-    assert providers.manifest("alpha") == {
-        "type": "DeclarativeSource",
-        "definitions": {"shared": 1, "own": "alpha", "both": "alpha"},
-    }
+    assert providers.definition("alpha", "own") == providers.definition("alpha", "event_stream") == "alpha"
+    assert providers.definition("alpha", "event_cursor")["cursor_field"] == "createdAt"
+    assert providers.definition("alpha", "none") is None
+
+
+def test_a_field_that_occurs_twice_is_refused(folder):
+    (folder / "alpha" / "spec.yaml").write_text("order: 1\norder: 2\n")
+    with pytest.raises(yaml.YAMLError, match=r"a field occurs twice in an object\n.*line 1, column 1"):
+        providers.connection_specification("alpha")
+    (folder / "alpha" / "manifest.yaml").write_text("streams:\n- name: a\n  name: b\n")
+    with pytest.raises(InvalidManifest, match=r"manifest of alpha cannot be read: a field occurs twice .* line 2, col"):
+        providers.manifest("alpha")
 
 
 def test_cloud4wi_is_a_provider():
@@ -64,8 +72,7 @@ class TestEachProvider:
     def test_each_stream_has_a_primary_key(self, name):
         manifest = providers.manifest(name)
         for stream in manifest["streams"]:
-            frame = manifest["definitions"].get(stream.get("$ref", "").rpartition("/")[2], {})
-            assert {**frame, **stream}["primary_key"]
+            assert stream["primary_key"]
 
     def test_nothing_outside_the_folder_knows_its_name(self, name):
         package = providers.FOLDER.parent

@@ -15,14 +15,26 @@ from airbyte_cdk.sources.types import Config
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from source_events.components.contacts import Contact
-from source_events.components.decoder import AnswerRefused, Decoder, raise_refusal_of, rows_of, words_of
-from source_events.components.zones import zone_of
-from source_events.providers.app_market.times import utc
-from source_events.records.page import Answer
-from source_events.records.rows import ABSENT, Envelope, Identity, Row, RowFields, fields_of
-from source_events.records.times import UnreadableTime, normalize_time
-from source_events.runtime import failure
+from source_events.providers.kit import (
+    ABSENT,
+    Answer,
+    AnswerRefused,
+    Contact,
+    Decoder,
+    Envelope,
+    Identity,
+    Row,
+    RowFields,
+    UnreadableTime,
+    failure,
+    fields_of,
+    from_any,
+    normalize_time,
+    raise_refusal_of,
+    rows_of,
+    words_of,
+    zone_of,
+)
 
 Text = str | int | float | None
 NULL = Raw(b"null")
@@ -146,7 +158,7 @@ class EventDecoder(InstanceDecoder):
 
     collection = "events"
 
-    def __init__(self, config: Config, known: Collection[str]) -> None:
+    def __init__(self, config: Config, known: Collection[str] | None) -> None:
         super().__init__(config, known)
         self._zone = zone_of(config)
         self._decode_event = RowFields(_Event, known).decode
@@ -159,7 +171,7 @@ class EventDecoder(InstanceDecoder):
             id=_first(event.id, event.event_id, event.underscore_id),
             provider="app_market",
             type=_first(event.event_type, event.type) or None,
-            createdAt=utc(native_time, self._zone),
+            createdAt=from_any(native_time, self._zone),
             organizationId=UNSET if own_organization else self.config["provider"]["instance_id"],
             contactId=_first(event.contact_id, event.contactId) or None,
             unknownFields=unknown,
@@ -182,7 +194,7 @@ class ContactDecoder(InstanceDecoder):
 
     collection = "contacts"
 
-    def __init__(self, config: Config, known: Collection[str]) -> None:
+    def __init__(self, config: Config, known: Collection[str] | None) -> None:
         super().__init__(config, known)
         self._zone = zone_of(config)
         self._decode_contact = RowFields(_Contact, known).decode
@@ -203,7 +215,9 @@ class ContactDecoder(InstanceDecoder):
 
     def _created_at(self, contact: _Contact) -> str | None:
         try:
-            return normalize_time(utc(_first(contact.created_on, contact.createdAt, contact.created_at), self._zone))
+            return normalize_time(
+                from_any(_first(contact.created_on, contact.createdAt, contact.created_at), self._zone)
+            )
         except UnreadableTime:
             return None
 

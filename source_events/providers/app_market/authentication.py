@@ -11,7 +11,7 @@ import jwt
 from airbyte_cdk.sources.types import Config
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 
-from source_events.components.authentication import Authenticator
+from source_events.providers.kit import Authenticator
 
 TOKEN_LIFETIME, TOKEN_USE, CLOCK_SKEW = 1800, 300, 60
 """Seconds. An hour is the longest lifetime that the API takes."""

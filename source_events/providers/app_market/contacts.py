@@ -7,10 +7,8 @@ from collections.abc import Iterator
 
 from airbyte_cdk.sources.types import Config
 
-from source_events.components.contacts import Contact, FeedContacts
-from source_events.components.reader import PageReader
-from source_events.components.windows import Slice
 from source_events.providers.app_market.answers import InstanceRow
+from source_events.providers.kit import Contact, FeedContacts, PageReader, Slice
 
 logger = logging.getLogger("airbyte")
 

@@ -6,9 +6,16 @@ import logging
 
 from airbyte_cdk.models import FailureType
 
-from source_events.components.paging import OffsetPages, OffsetPaging, PageParameters, Pages
-from source_events.records.page import Page
-from source_events.runtime import Runtime, failure
+from source_events.providers.kit import (
+    Continuation,
+    OffsetPages,
+    OffsetPaging,
+    Page,
+    PageParameters,
+    Pages,
+    Runtime,
+    failure,
+)
 
 logger = logging.getLogger("airbyte")
 
@@ -38,7 +45,7 @@ class InstancePages(OffsetPages):
     def first(self) -> PageParameters:
         return {self._paging.parameter: 0}
 
-    def next(self, page: Page) -> PageParameters | None:
+    def next(self, page: Page) -> Continuation | None:
         if self._is_all_again(page):
             page.drop()
             if not self._paging.told:

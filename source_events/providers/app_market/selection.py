@@ -10,15 +10,21 @@ from typing import Any
 
 from airbyte_cdk.sources.types import Config
 
-from source_events.components.selection import EventSelection, Selection, SliceEvents, SliceSelection
-from source_events.components.windows import Slice
 from source_events.providers.app_market.answers import InstanceRow
-from source_events.providers.app_market.times import LOCAL
-from source_events.records.ids import synthetic_id
-from source_events.records.page import Page
-from source_events.records.rows import Envelope, Row
-from source_events.records.times import earlier
-from source_events.runtime import StreamRun
+from source_events.providers.kit import (
+    LOCAL_TIME,
+    Envelope,
+    EventSelection,
+    Page,
+    Row,
+    Selection,
+    Slice,
+    SliceEvents,
+    SliceSelection,
+    StreamRun,
+    earlier,
+    synthetic_id,
+)
 
 logger = logging.getLogger("airbyte")
 
@@ -131,7 +137,7 @@ class InstanceEvents(SliceEvents):
             return
         margin = self._selection.margin
         first, last = earlier(self.part.first, margin), earlier(self.part.last, -margin)
-        local = [row for row in rows if isinstance(row, InstanceRow) and LOCAL.fullmatch(row.time)]
+        local = [row for row in rows if isinstance(row, InstanceRow) and LOCAL_TIME.fullmatch(row.time)]
         times = [row.envelope.createdAt for row in local]
         if any(time and not first[:19] <= time[:19] <= last[:19] for time in times):
             self._selection.strays_told = True

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from airbyte_cdk.sources.types import Config
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 
-from source_events.components.authentication import Authenticator
+from source_events.providers.kit import Authenticator
 
 
 class HourlyAuthenticator(Authenticator):

@@ -11,12 +11,20 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.types import Config
 from msgspec import Raw
 
-from source_events.components.requester import Requester
-from source_events.components.windows import Slice
 from source_events.providers.carecloud.answers import NAME, EventRow, Named, host_of, own_fields, text
 from source_events.providers.carecloud.selection import ProjectEvents, ProjectSelection
-from source_events.records.rows import UNKNOWN_FIELDS, Entity, Identity, Row, RowFields
-from source_events.runtime import Runtime, StreamRun, failure
+from source_events.providers.kit import (
+    UNKNOWN_FIELDS,
+    Entity,
+    Identity,
+    Requester,
+    Row,
+    RowFields,
+    Runtime,
+    Slice,
+    StreamRun,
+    failure,
+)
 
 REQUESTS_OF_A_PAGE = 8
 """Property records that are asked for at the same time for one page of events."""
@@ -45,7 +53,7 @@ class PropertyRecordSelection(ProjectSelection):
     """
 
     def __init__(
-        self, config: Config, runtime: Runtime, stream: StreamRun, known: Collection[str], records: Requester
+        self, config: Config, runtime: Runtime, stream: StreamRun, known: Collection[str] | None, records: Requester
     ) -> None:
         super().__init__(config, stream)
         self.host = host_of(config)

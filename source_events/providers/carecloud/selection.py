@@ -7,12 +7,17 @@ from typing import Any
 
 from airbyte_cdk.sources.types import Config
 
-from source_events.components.selection import EventSelection, SliceEvents
-from source_events.components.windows import Slice
-from source_events.components.zones import zone_of
-from source_events.providers.carecloud.clock import NEVER, UNDATED, repeated_times
-from source_events.records.rows import Envelope, Row
-from source_events.runtime import StreamRun
+from source_events.providers.carecloud.clock import NEVER, UNDATED
+from source_events.providers.kit import (
+    Envelope,
+    EventSelection,
+    Row,
+    Slice,
+    SliceEvents,
+    StreamRun,
+    repeated_times,
+    zone_of,
+)
 
 
 class FilterIgnored(Exception):
@@ -34,12 +39,6 @@ class ProjectEvents(SliceEvents):
     def __init__(self, selection: ProjectSelection, part: Slice) -> None:
         super().__init__(selection, part)
         self._repeated = [] if part.last == NEVER else repeated_times(part.first, part.last, selection.zone)
-
-    def identify(self, rows: list[Row[Any]]) -> list[Row[Any]]:
-        if self.part.contact:
-            for row in rows:
-                row.envelope.contactId = row.envelope.contactId or self.part.contact
-        return rows
 
     def choose(self, rows: list[Row[Any]]) -> tuple[list[Row[Any]], Mapping[str, int]]:
         """

@@ -1,4 +1,4 @@
-"""Cloud4Wi's answers: where the rows are, and where an event keeps what the envelope needs."""
+"""Cloud4Wi's events: where they keep what the envelope needs."""
 
 from __future__ import annotations
 
@@ -9,25 +9,18 @@ import msgspec
 from airbyte_cdk.sources.types import Config
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from source_events.components.decoder import Decoder, raise_refusal_of, rows_of, token_of, total_of
-from source_events.records.page import Answer
-from source_events.records.rows import ABSENT, ENVELOPE_FIELDS, Envelope, Event, Row, RowFields
-from source_events.records.times import UnreadableTime
+from source_events.providers.kit import (
+    ABSENT,
+    ENVELOPE_FIELDS,
+    Envelope,
+    Event,
+    ListDecoder,
+    Row,
+    RowFields,
+    UnreadableTime,
+)
 
 BLANK = (None, "")
-
-
-class _Answer(Struct):
-    """`count` lies: the published example says 20 and lists 19. `status` is `OK`, or `KO` with a message.
-
-    `scrollId` is a text, but the documentation calls it a boolean.
-    """
-
-    events: list[Raw] | UnsetType | None = UNSET
-    scrollId: str | int | bool | None = None
-    count: Any = None
-    status: Any = None
-    message: Any = None
 
 
 class _Event(Struct, gc=False):
@@ -53,24 +46,20 @@ class _Item(Struct, gc=False):
     contactId: Raw = ABSENT
 
 
-_decode_answer = msgspec.json.Decoder(_Answer).decode
-
-
-class EventDecoder(Decoder):
+class EventDecoder(ListDecoder):
     """Decodes the organisation's feed and a contact's events, which have the same form."""
 
-    def __init__(self, config: Config, known: Collection[str]) -> None:
-        super().__init__(config, known)
+    def __init__(
+        self,
+        config: Config,
+        known: Collection[str] | None,
+        rows: str,
+        next: str | None = None,
+        total: str | None = None,
+    ) -> None:
+        super().__init__(config, known, rows, next, total)
         self._organization: str = config["provider"]["organization_id"]
         self._decode_item = RowFields(_Item, known).decode
-
-    def decode_body(self, body: bytes) -> Answer:
-        answer = _decode_answer(body)
-        raise_refusal_of(answer.status, answer.message)
-        if answer.events is UNSET:
-            raise msgspec.ValidationError("Object missing required field `events`")
-        announced = total_of(answer.count)
-        return Answer(rows=rows_of(answer.events, announced), token=token_of(answer.scrollId), announced=announced)
 
     def row(self, raw: Raw) -> Event:
         item, unknown = self._decode_item(raw)

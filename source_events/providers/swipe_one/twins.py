@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from source_events.providers.kit import synthetic_id
 from source_events.providers.swipe_one.answers import EventRow
-from source_events.records.ids import synthetic_id
 
 
 @dataclass(slots=True)

@@ -51,7 +51,7 @@ class Reading:
         self.stream = self.runtime.stream("org_events")
         self._decoder: Decoder = contacts(**provider) if listed else events(**provider)
         selection = ContactSelection if listed else InstanceSelection
-        self._parts = InstancePaging(self.runtime, 100), selection(config, self.stream)
+        self._parts = selection(config, self.stream), InstancePaging(self.runtime, 100)
         self._slice = window(contact)
         self.offsets: list[int] = []
         self.records: list[dict[str, Any]] = []

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from source_events.providers.carecloud.answers import EventDecoder, ListDecoder
+from source_events.components.mapped import MappedEntityDecoder
+from source_events.providers.carecloud.answers import EventDecoder
 from source_events.settings.configuration import complete
-from unit_tests.schemas import names_in
+from unit_tests.decoders import decoder_of
 
 
 def config(**provider: Any) -> dict[str, Any]:
@@ -24,8 +25,10 @@ def completed(**fields: Any) -> dict[str, Any]:
 
 
 def events(collection: str = "events") -> EventDecoder:
-    return EventDecoder(config(), collection, names_in("carecloud", "events"))
+    decoder: EventDecoder = decoder_of("carecloud", "events", config(), "events", rows=f"data.{collection}")
+    return decoder
 
 
-def listed(collection: str) -> ListDecoder:
-    return ListDecoder(config(), collection)
+def listed(collection: str, key: str = "id", schema: str | None = None) -> MappedEntityDecoder:
+    decoder: MappedEntityDecoder = decoder_of("carecloud", "list", config(), schema, rows=f"data.{collection}", key=key)
+    return decoder

@@ -8,11 +8,10 @@ import pytest
 from msgspec import Raw
 
 from source_events.components.decoder import AnswerRefused
-from source_events.providers.carecloud.answers import EventRow, ListDecoder
+from source_events.providers.carecloud.answers import EventRow
 from source_events.records.lines import splice
 from source_events.records.times import UnreadableTime, normalize_times
-from unit_tests.providers.carecloud.project import config, events, listed
-from unit_tests.schemas import names_in
+from unit_tests.providers.carecloud.project import events, listed
 
 
 def row_of(event: str) -> EventRow:
@@ -117,7 +116,7 @@ def test_fields_that_the_schema_does_not_name_stand_there_once_more_and_the_row_
 
 
 def test_so_they_do_in_a_list() -> None:
-    decoder = ListDecoder(config(), "event_types", names_in("carecloud", "event_types"), "event_type_id")
+    decoder = listed("event_types", "event_type_id", "event_types")
     rows = [
         decoder.row(Raw(row)) for row in (b'{"event_type_id":"t","novel":[1]}', b'{"event_type_id":"t","name":"n"}')
     ]

@@ -9,12 +9,12 @@ import pytest
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events.components.windows import Slice
-from source_events.providers.carecloud.answers import EventDecoder, ListDecoder
+from source_events.providers.carecloud.answers import EventDecoder
 from source_events.providers.carecloud.property_records import PropertyRecordSelection
 from source_events.records.page import Answer
 from source_events.runtime import Runtime
 from unit_tests.parts import Endpoint, records
-from unit_tests.providers.carecloud.project import completed, config
+from unit_tests.providers.carecloud.project import completed, config, listed
 from unit_tests.schemas import names_in
 
 DAY = Slice("2024-02-01T00:00:00Z", "2024-02-01T23:59:59Z", undated=False)
@@ -25,13 +25,13 @@ class Events:
 
     def __init__(self, *own: Any) -> None:
         self.runtime = Runtime(2)
-        self.endpoint = Endpoint(ListDecoder(config(), "property_records"), own, self.runtime.memory)
+        self.endpoint = Endpoint(listed("property_records"), own, self.runtime.memory)
         stream = self.runtime.stream("property_records")
         known = names_in("carecloud", "property_records")
         self._selection = PropertyRecordSelection(completed(), self.runtime, stream, known, self.endpoint)  # type: ignore[arg-type]
 
     def read(self, *events: dict[str, Any]) -> list[dict[str, Any]]:
-        decoder = EventDecoder(config(), "events", None)  # type: ignore[arg-type]
+        decoder = EventDecoder(config(), None, "data.events")
         body = json.dumps({"data": {"events": events}}).encode()
         answer: Answer = decoder.decode(body)
         answer.memory = self.runtime.memory.reserve(len(body))

@@ -15,10 +15,11 @@ from source_events.components.decoder import AnswerRefused
 from source_events.providers.cloud4wi.answers import EventDecoder
 from source_events.records.lines import splice
 from source_events.records.rows import ENVELOPE_FIELDS
+from unit_tests.decoders import decoder_of
 from unit_tests.providers.cloud4wi import responses
 from unit_tests.schemas import names_in
 
-DECODER = EventDecoder({"provider": {"organization_id": "configured"}}, names_in("cloud4wi", "events"))
+DECODER: EventDecoder = decoder_of("cloud4wi", "feed", {"provider": {"organization_id": "configured"}}, "events")
 KNOWN = names_in("cloud4wi", "events")
 EVENTS = responses.example()["events"]
 

@@ -5,25 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from source_events.components.mapped import MappedEntityDecoder
 from source_events.components.paging import NumberPaging, PageParameters
 from source_events.components.selection import EventSelection
 from source_events.components.windows import Slice
-from source_events.providers.swipe_one.answers import ContactDecoder, EventDecoder
-from source_events.providers.swipe_one.events import EventReader
+from source_events.providers.swipe_one.answers import EventDecoder
+from source_events.providers.swipe_one.reader import EventReader
 from source_events.runtime import Runtime
+from unit_tests.decoders import decoder_of
 from unit_tests.parts import Endpoint, completed, records
-from unit_tests.schemas import names_in
 
 Json = dict[str, Any]
 CONFIG: Json = completed({"provider_type": "swipe_one", "workspace_id": "w1", "api_key": "1e5"})
 
 
 def events() -> EventDecoder:
-    return EventDecoder(CONFIG, names_in("swipe_one", "contact_events"))
+    decoder: EventDecoder = decoder_of("swipe_one", "contact_events", CONFIG, "contact_events")
+    return decoder
 
 
-def contacts() -> ContactDecoder:
-    return ContactDecoder(CONFIG, names_in("swipe_one", "contacts"))
+def contacts() -> MappedEntityDecoder:
+    decoder: MappedEntityDecoder = decoder_of("swipe_one", "contact_list", CONFIG, "contacts")
+    return decoder
 
 
 class Pages(Endpoint):

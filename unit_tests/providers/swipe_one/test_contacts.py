@@ -5,9 +5,10 @@ from typing import Any
 
 from msgspec import Raw
 
+from source_events import providers
+from source_events.components.contacts import ListedContacts
 from source_events.components.selection import Selection
 from source_events.components.windows import Slice
-from source_events.providers.swipe_one.contacts import ListedContacts
 from source_events.records.page import Page
 from source_events.runtime import Runtime
 from unit_tests.parts import Slices
@@ -31,9 +32,12 @@ def test_listed_contacts_carry_the_time_of_their_creation_where_it_is_one() -> N
 
     listed = ListedContacts(Slices(pages))  # type: ignore[arg-type]
     found = [(contact.id, contact.created_at) for contact in listed.contacts("", "")]
-    assert found == [("a", "2024-01-01T00:00:00.5Z"), ("b", None), ("c", None), ("d", None)]
+    assert found == [("a", "2024-01-01T00:00:00.5Z"), ("b", None), ("c", None), ("d", "1970-01-01T00:00:05Z")]
     assert runtime.memory.used == 0
 
 
 def test_they_are_listed_in_the_order_of_their_creation() -> None:
-    assert ListedContacts.by_creation is True
+    [_, events] = providers.manifest("swipe_one")["streams"]
+    contacts = events["retriever"]["contacts"]
+    assert contacts["by_creation"] is True
+    assert contacts["reader"]["requester"]["parameters"] == {"sort": "createdAt", "order": "1"}

@@ -11,7 +11,7 @@ from msgspec import Raw
 
 from source_events.components.windows import Slice
 from source_events.providers.carecloud.clock import UNDATED
-from source_events.providers.carecloud.feed import FeedReader
+from source_events.providers.carecloud.reader import FeedReader
 from source_events.providers.carecloud.selection import ProjectSelection
 from source_events.records.page import Page
 from source_events.records.rows import Envelope, Row

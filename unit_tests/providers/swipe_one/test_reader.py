@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_events.providers.swipe_one.events import ROWS_AT_ONCE
+from source_events.providers.swipe_one.reader import ROWS_AT_ONCE
 from unit_tests.parts import Endpoint
 from unit_tests.providers.swipe_one.reading import Json, Pages, event, events, numbers, read
 

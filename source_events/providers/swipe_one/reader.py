@@ -9,15 +9,23 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from msgspec import Raw
 
-from source_events.components.paging import NumberPaging, PageParameters
-from source_events.components.requester import Requester
-from source_events.components.selection import OUTSIDE, EventSelection
-from source_events.components.windows import Slice
+from source_events.providers.kit import (
+    OUTSIDE,
+    Answer,
+    Continuation,
+    EventSelection,
+    NumberPaging,
+    Page,
+    Requester,
+    Runtime,
+    Slice,
+    StreamRun,
+    UnreadableTime,
+    failure,
+    normalize_times,
+)
 from source_events.providers.swipe_one.answers import EventRow
 from source_events.providers.swipe_one.twins import EventPage, Reading, identify
-from source_events.records.page import Answer, Page
-from source_events.records.times import UnreadableTime, normalize_times
-from source_events.runtime import Runtime, StreamRun, failure
 
 ROWS_AT_ONCE = 500
 """Events that are handed over in one piece; a contact may have any number."""
@@ -85,7 +93,7 @@ class EventReader:
     def _read(self, part: Slice) -> Reading:
         reading = Reading()
         pages = self._paging.begin()
-        following: PageParameters | None = pages.first
+        following: Continuation | None = pages.first
         page = None
         while following is not None:
             page = self._page(part, following, reading.received)
@@ -109,7 +117,7 @@ class EventReader:
             reading.announced = reading.pages[-1].announced if reading.pages else page.announced
         return reading
 
-    def _page(self, part: Slice, following: PageParameters, before: int) -> EventPage | None:
+    def _page(self, part: Slice, following: Continuation, before: int) -> EventPage | None:
         """A page, or nothing if the contact has disappeared."""
         answer = self._requester.ask(part, following)
         if answer is None:

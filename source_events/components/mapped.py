@@ -1,0 +1,278 @@
+"""Decoders that a manifest describes: it names the paths at which a row has what a record needs."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from operator import attrgetter
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from airbyte_cdk.sources.types import Config
+from msgspec import UNSET, Raw, Struct
+from msgspec.structs import fields as struct_fields
+
+from source_events.components.decoder import ListDecoder
+from source_events.components.paths import Path, Paths
+from source_events.components.templates import InvalidManifest, Template
+from source_events.components.zones import zone_named
+from source_events.records.page import Answer
+from source_events.records.rows import ENVELOPE_FIELDS, Entity, EntityRow, Envelope, Event, Identity, Row, RowFields
+from source_events.records.times import UnreadableTime, from_any, normalize_time
+
+Text = str | int | None
+ENTITY_FIELDS = ("id", "provider", "organizationId")
+THROUGH = " > "
+"""Stands between a path of a row that leads to the id of another resource, and a path of that resource."""
+
+
+class MappedDecoder(ListDecoder):
+    """What the decoders of events and of other rows have in common.
+
+    `organization` is the path of the organisation, or a template of it. Without, and where a row names none, it is the
+    API's host. `time_zone` is the zone of times that carry none, and may be a template.
+    """
+
+    fields: Collection[str] = ()
+    """The fields that are added to a row, and so must give way where it has them itself."""
+
+    def __init__(
+        self,
+        config: Config,
+        known: Collection[str] | None,
+        rows: str,
+        next: str | None,
+        total: str | None,
+        included: str | None,
+        time_zone: str | None,
+        organization: str | None,
+        wanted: Mapping[str, tuple[str | None, Any]],
+    ) -> None:
+        super().__init__(config, known, rows, next, total, included)
+        self._provider: str = config["provider"]["provider_type"]
+        self._organization = urlsplit(config["provider"].get("api_url", "")).hostname or ""
+        if organization and "{" in organization:
+            self._organization, organization = str(Template(organization, config, {"config"}).render()), None
+        zone = Template(time_zone, config, {"config"}).render()
+        self._zone = zone_named(zone) if zone else None
+        self._wanted = {name: path for name, (path, _) in wanted.items() if path} | (
+            {"organization": organization} if organization else {}
+        )
+        kinds = {name: kind for name, (_, kind) in wanted.items()} | {"organization": Text}
+        here = {name: Path.of(text.partition(THROUGH)[0]) for name, text in self._wanted.items()}
+        through = {name: text.partition(THROUGH)[2] for name, text in self._wanted.items() if THROUGH in text}
+        self._resources = Resources({Path.of(text) for text in through.values()}) if through else None
+        if bool(through) != bool(included):
+            raise InvalidManifest(f"A path with `{THROUGH.strip()}` in it and `included` need each other.")
+        types = {path: Resource | None if name in through else kinds[name] for name, path in here.items()}
+        paths = Paths(types, dict.fromkeys(self.fields, Raw))
+        self._refuse_undeclared(paths)
+        self._row = RowFields(paths.struct, known).decode
+        self._get = {name: paths.getter(path) for name, path in here.items()}
+        self._of_resource = {name: Path.of(text) for name, text in through.items()}
+        self._own = OwnFields(paths, here.values(), self.fields)
+
+    def _refuse_undeclared(self, paths: Paths) -> None:
+        missing = [name for name in paths.names if name not in (*(self.known or paths.names), *self.fields)]
+        if missing:
+            raise InvalidManifest(f"The schema does not name `{missing[0]}`, where the decoder finds what it needs.")
+
+    def index(self, included: Raw) -> Any:
+        return self._resources.index(included) if self._resources else None
+
+    def rows(self, answer: Answer) -> Iterable[Row[Any]]:
+        if self._resources is None:
+            return map(self.row, answer.rows)
+        return (self._row_of(raw, answer.included) for raw in answer.rows)
+
+    def row(self, raw: Raw) -> Row[Any]:
+        return self._row_of(raw, None)
+
+    @abstractmethod
+    def _row_of(self, raw: Raw, included: Any) -> Row[Any]:
+        """Decode a row of an answer that has these resources beside its rows."""
+
+    def _text(self, name: str, row: Any, included: Any) -> str | None:
+        get = self._get.get(name)
+        if get is None:
+            return None
+        value = get(row)
+        if self._resources is not None and name in self._of_resource:
+            value = self._resources.value(value, self._of_resource[name], included)
+        return None if value is None or value == "" else str(value)
+
+    def _id_of(self, row: Any) -> str:
+        value = self._get["id"](row)
+        if value is None or value == "":
+            raise msgspec.ValidationError(f"Object missing required field `{self._wanted['id']}`")
+        return str(value)
+
+    def _utc(self, native: Any) -> str | None:
+        """The time with its offset; nothing, where there is none. What cannot be read stays as it is."""
+        if isinstance(native, str) and (self._zone is None and native[4:5] == "-"):
+            return native
+        if native is None or native == "" or isinstance(native, bool):
+            return None
+        return from_any(str(native), self._zone)
+
+
+class MappedEventDecoder(MappedDecoder):
+    """Decodes events, of which `id`, `type`, `time`, `contact` and `organization` are at these paths.
+
+    :raises InvalidManifest: if something is no path, or the schema does not know it
+    """
+
+    fields = ENVELOPE_FIELDS
+
+    def __init__(
+        self,
+        config: Config,
+        known: Collection[str] | None,
+        id: str,
+        type: str,
+        time: str,
+        rows: str = "",
+        next: str | None = None,
+        total: str | None = None,
+        contact: str | None = None,
+        organization: str | None = None,
+        included: str | None = None,
+        time_zone: str | None = None,
+    ) -> None:
+        if str(id).endswith("?") or str(time).endswith("?"):
+            raise InvalidManifest("An event must have its `id` and its `time`: no `?` behind their paths.")
+        # That the time is missing is said with the id, when that is known.
+        wanted = {"id": (id, Text), "time": (f"{time}?", Any), "type": (type, Text), "contact": (contact, Text)}
+        super().__init__(config, known, rows, next, total, included, time_zone, organization, wanted)
+        self._time = time
+
+    def _row_of(self, raw: Raw, included: Any) -> Event:
+        row, unknown = self._row(raw)
+        record_id = self._id_of(row)
+        native = self._get["time"](row)
+        created_at = self._utc(native)
+        if created_at is None:
+            raise UnreadableTime(f"nothing at `{self._time}`" if native in (None, "") else str(native), record_id)
+        envelope = Envelope(
+            id=record_id,
+            provider=self._provider,
+            type=self._text("type", row, included),
+            createdAt=created_at,
+            organizationId=self._text("organization", row, included) or self._organization,
+            contactId=self._text("contact", row, included),
+            unknownFields=unknown,
+        )
+        return Row(raw, envelope, self._own.of(row))
+
+
+class MappedEntityDecoder(MappedDecoder):
+    """Decodes rows that are no events, as contacts.
+
+    `id` is the path of what becomes the record's `id`; or `key` is the row's own field that tells it apart. `created`
+    is the path of the time of its creation, where contacts have one.
+    """
+
+    fields: Collection[str] = ENTITY_FIELDS
+
+    def __init__(
+        self,
+        config: Config,
+        known: Collection[str] | None,
+        rows: str = "",
+        id: str | None = None,
+        key: str | None = None,
+        next: str | None = None,
+        total: str | None = None,
+        created: str | None = None,
+        organization: str | None = None,
+        included: str | None = None,
+        time_zone: str | None = None,
+    ) -> None:
+        if (id is None) == (key is None):
+            raise InvalidManifest("A row that is no event needs either an `id` or a `key`.")
+        if key:
+            self.fields = ENTITY_FIELDS[1:]
+        wanted = {"id": (id or key, Text), "created": (created, Any)}
+        super().__init__(config, known, rows, next, total, included, time_zone, organization, wanted)
+        self._names_id = id is not None
+
+    def _row_of(self, raw: Raw, included: Any) -> Entity:
+        row, unknown = self._row(raw)
+        record_id = self._id_of(row)
+        organization = self._text("organization", row, included) or self._organization
+        identity = Identity(self._provider, organization, unknownFields=unknown)
+        if self._names_id:
+            identity.id = record_id
+        return EntityRow(raw, identity, self._own.of(row), self._created_at(row))
+
+    def _created_at(self, row: Any) -> str | None:
+        get = self._get.get("created")
+        time = self._utc(get(row)) if get else None
+        try:
+            return normalize_time(time) if time else None
+        except UnreadableTime:
+            return None
+
+
+class OwnFields:
+    """Which of some fields a row has itself."""
+
+    def __init__(self, paths: Paths, wanted: Iterable[Path], names: Collection[str]) -> None:
+        required = {path.names[0] for path in wanted if not path.optional}
+        self._always = tuple(name for name in names if name in required)
+        self._others = tuple(name for name in names if name not in required)
+        attributes = [paths.attribute((name,)) for name in self._others]
+        defaults = {field.name: field.default for field in struct_fields(paths.struct)}
+        self._missing = tuple(defaults[attribute] for attribute in attributes)
+        self._values = _values_of(attributes)
+
+    def of(self, row: Any) -> Sequence[str]:
+        values = self._values(row)
+        if values == self._missing:
+            return self._always
+        found = zip(self._others, values, self._missing, strict=True)
+        return [*self._always, *(name for name, value, missing in found if value is not missing)]
+
+
+def _values_of(attributes: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    if len(attributes) > 1:
+        return attrgetter(*attributes)
+    return lambda row: tuple(getattr(row, attribute) for attribute in attributes)
+
+
+class Resource(Struct, gc=False):
+    """What a row says of another resource, as JSON:API does."""
+
+    id: str | int
+    type: Text = None
+
+
+class Resources:
+    """The resources that an answer has beside its rows, of which values at some paths are wanted."""
+
+    def __init__(self, wanted: Collection[Path]) -> None:
+        self._paths = Paths({replace(path, optional=True): Text for path in wanted}, {"id": Text, "type": Text})
+        self._decode = msgspec.json.Decoder(list[self._paths.struct]).decode  # type: ignore[name-defined]
+
+    def index(self, included: Raw) -> Mapping[tuple[str, str], Any]:
+        """The resources by type and id."""
+        found = self._decode(included)
+        return {(self._said(resource, "type"), self._said(resource, "id")): resource for resource in found}
+
+    def value(self, resource: Resource | None, path: Path, included: Mapping[tuple[str, str], Any]) -> Any:
+        """
+        :raises msgspec.ValidationError: if there is no such resource, or nothing at the path
+        """
+        if resource is None:
+            return None
+        found = (included or {}).get((str(resource.type), str(resource.id)))
+        value = UNSET if found is None else self._paths.found(found, path)
+        if value is UNSET and not path.optional:
+            raise msgspec.ValidationError(f"nothing is included at `{path.text}` of {resource.type} {resource.id}")
+        return None if value is UNSET else value
+
+    def _said(self, resource: Any, name: str) -> str:
+        value = self._paths.found(resource, Path.of(name))
+        return str(None if value is UNSET else value)
