@@ -12,7 +12,8 @@ from typing import Any
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_events.process.entrypoint import PageEntrypoint, PeopleFilter
+from source_events.process.entrypoint import PageEntrypoint
+from source_events.report import PeopleFilter
 from source_events.settings.configuration import read_configuration, validate
 from source_events.settings.specification import specification
 

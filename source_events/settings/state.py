@@ -100,6 +100,13 @@ def readable_state(state: list[AirbyteStateMessage] | None) -> list[AirbyteState
             blob["contacts"] = {
                 contact: _cursor(name, f"contacts.{contact}", time) for contact, time in contacts.items()
             }
+        place = blob.get("list_read")
+        if place is not None:
+            if not isinstance(place, Mapping) or not place.keys() >= {"created_at", "until"}:
+                raise InvalidDocument(
+                    f"The state of `{name}` is not valid: `list_read` must be an object with `created_at` and `until`."
+                )
+            blob["list_read"] = {field: _cursor(name, f"list_read.{field}", time) for field, time in place.items()}
     return messages
 
 

@@ -86,6 +86,19 @@ class TestState:
         with pytest.raises(InvalidDocument, match="`org_events` is not valid: `contacts` must be an object"):
             cursors({"contacts": contacts})
 
+    @pytest.mark.parametrize("place", [[], {}, {"created_at": "2024-01-01T00:00:00Z"}], ids=["list", "empty", "half"])
+    def test_a_place_in_the_list_of_contacts_has_both_its_times(self, place):
+        with pytest.raises(InvalidDocument, match="`contact_events` is not valid: `list_read` must be an object with"):
+            readable_state(stream_state("contact_events", {"list_read": place}))
+
+    def test_its_times_are_read_as_any_cursor(self):
+        place = {"created_at": "2024-01-01T00:00:00.5Z", "until": "2024-01-02T01:00:00+01:00"}
+        [message] = readable_state(stream_state("contact_events", {"list_read": place}))
+        assert vars(message.stream.stream_state)["list_read"] == {
+            "created_at": "2024-01-01T00:00:00Z",
+            "until": "2024-01-02T00:00:00Z",
+        }
+
     @pytest.mark.parametrize("stream", ["org_events", "contact_events"])
     def test_a_read_with_a_broken_state_fails_before_any_request(self, network, stream):
         output = read(stream, state=stream_state(stream, {"createdAt": "yesterday"}))
