@@ -65,9 +65,7 @@ class Paging(ABC):
             fullest, self._fullest = self._fullest, max(self._fullest, page.received)
         if not page.received:
             return True
-        if page.announced is None or received < page.announced:
-            return False
-        return self._total or (page.received < fullest and received == page.announced)
+        return received == page.announced and (self._total or page.received < fullest)
 
 
 class Pages(ABC):
