@@ -9,6 +9,8 @@ VENV := .venv
 DEMO_VENV := .venv-demo
 # The tools that the benchmark compares with want other versions of the same packages.
 BENCH_VENV := .venv-bench
+# What builds the packages is no part of what they are built from.
+DIST_VENV := .venv-dist
 
 # PyAirbyte looks the connector up in the public registry otherwise.
 export AIRBYTE_OFFLINE_MODE := 1
@@ -16,8 +18,8 @@ export DO_NOT_TRACK := 1
 export DEMO_PYTHON := $(CURDIR)/$(DEMO_VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit bench bench-quick bench-growth bench-workers bench-pages soak image-test constraints form \
-	clean
+.PHONY: help demo test lint unit bench bench-quick bench-growth bench-workers bench-pages soak image-test contract dist \
+	constraints form clean
 
 help: ## list the targets
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +62,20 @@ soak: $(VENV)/installed ## read two million events while everything goes wrong n
 image-test: $(VENV)/installed ## build the container image and test it
 	$(VENV)/bin/pytest -m image integration_tests
 
+contract: $(VENV)/installed ## compare all requests to CareCloud with its OpenAPI definition: CARECLOUD_OPENAPI=openapi.yaml
+	$(VENV)/bin/python -m integration_tests.contract
+
+dist: $(DIST_VENV)/installed ## build wheel and source distribution, check them, and list what the wheel brings
+	rm -rf dist $(DIST_VENV)/clean
+	$(DIST_VENV)/bin/python -m build --outdir dist .
+	$(DIST_VENV)/bin/twine check --strict dist/*
+	$(PYTHON) -m venv $(DIST_VENV)/clean
+	$(DIST_VENV)/clean/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt dist/*.whl
+	$(DIST_VENV)/clean/bin/source-events spec > $(DIST_VENV)/spec.json
+	$(DIST_VENV)/clean/bin/python -m pip uninstall -qq --yes pip setuptools
+	$(DIST_VENV)/bin/cyclonedx-py environment --output-reproducible --of JSON -o dist/sbom.cdx.json \
+		$(DIST_VENV)/clean/bin/python
+
 constraints: $(VENV)/installed ## take the newest versions that setup.py allows, for the tests and for the image
 	$(VENV)/bin/python -m pip install -qq --disable-pip-version-check --upgrade --upgrade-strategy eager -e '.[tests]'
 	@echo "# What the tests run with and the image has: \`make constraints\` writes it." > constraints.txt
@@ -72,7 +88,7 @@ form: $(VENV)/installed ## draw the connection form as pictures into docs/form, 
 	@node .form/draw.mjs
 
 clean: ## remove the environments and everything that was built
-	rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) .demo .form build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) $(DIST_VENV) .demo .form build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/installed: setup.py constraints.txt
@@ -95,6 +111,11 @@ $(BENCH_VENV)/installed: benchmarks/requirements.txt
 	$(call environment,$(BENCH_VENV))
 	@echo "Installing the tools to compare with into $(BENCH_VENV): one to two minutes ..."
 	@$(BENCH_VENV)/bin/python -m pip install -qq --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@
+
+$(DIST_VENV)/installed: .github/release-requirements.txt
+	$(call environment,$(DIST_VENV))
+	@$(DIST_VENV)/bin/python -m pip install -qq --disable-pip-version-check -r .github/release-requirements.txt
 	@touch $@
 
 define environment
