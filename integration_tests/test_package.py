@@ -29,6 +29,7 @@ from source_events.settings.specification import specification
 PROJECT = Path(__file__).resolve().parent.parent
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 METADATA = yaml.safe_load((PROJECT / "metadata.yaml").read_text())["data"]
+RELEASE = yaml.safe_load((PROJECT / ".github/workflows/release.yml").read_text())
 SCRIPTS = Path(sys.executable).parent
 
 
@@ -72,6 +73,73 @@ class TestVersion:
         changelog = (PROJECT / "CHANGELOG.md").read_text()
         newest = re.findall(r"^## \[(\d[^]]*)\]", changelog, re.MULTILINE)[0]
         assert newest == source_events.__version__
+
+
+class TestRelease:
+    CHANGELOG = (
+        f"## [Unreleased]\n\n- Later.\n\n## [{source_events.__version__}] - 2026-01-31\n\n- New.\n\n"
+        "## [0.0.1] - 2025-01-01\n"
+    )
+
+    def test_has_the_notes_of_the_changelog(self) -> None:
+        assert version.notes(f"v{source_events.__version__}", self.CHANGELOG) == "- New."
+
+    @pytest.mark.parametrize("tag", ["v0.0.1", source_events.__version__, "v"])
+    def test_is_refused_for_the_tag_of_another_version(self, tag: str) -> None:
+        with pytest.raises(ValueError, match=f"The tag is {tag}, and the version is"):
+            version.notes(tag, self.CHANGELOG)
+
+    @pytest.mark.parametrize("changelog", ["", CHANGELOG.replace(" - 2026-01-31", ""), CHANGELOG.replace("- New.", "")])
+    def test_is_refused_without_a_dated_entry_of_the_changelog(self, changelog: str) -> None:
+        with pytest.raises(ValueError, match=r"CHANGELOG\.md has no entry"):
+            version.notes(f"v{source_events.__version__}", changelog)
+
+    def test_publishes_nothing_without_a_tag(self) -> None:
+        publish, build = RELEASE["jobs"]["publish"], RELEASE["jobs"]["image"]["steps"]
+        only = "github.ref_type == 'tag'"
+        assert publish["if"] == only
+        publishing = ("docker login", "docker run", "imagetools create", "actions/attest", "gh release", "twine upload")
+        free = [
+            step
+            for name, job in RELEASE["jobs"].items()
+            for step in job["steps"]
+            if name != "publish" and step.get("if") != only and any(word in str(step) for word in publishing)
+        ]
+        assert free == []
+        (image,) = (step["with"] for step in build if "build-push-action" in step.get("uses", ""))
+        assert image["outputs"].endswith("push=${{ github.ref_type == 'tag' }}")
+
+    def test_gives_every_job_no_more_than_it_needs(self) -> None:
+        assert RELEASE["permissions"] == {"contents": "read"}
+        assert {name for name, job in RELEASE["jobs"].items() if "permissions" in job} == {"image", "publish"}
+
+    def test_has_a_list_of_contents_and_provenance_for_both_platforms(self) -> None:
+        (image,) = (
+            step["with"] for step in RELEASE["jobs"]["image"]["steps"] if "build-push-action" in step.get("uses", "")
+        )
+        assert (image["platforms"], image["sbom"], image["provenance"]) == ("linux/amd64,linux/arm64", True, "mode=max")
+
+    def test_uses_no_namespace_of_somebody_else(self) -> None:
+        assert METADATA["dockerRepository"] == "source-events"
+        assert METADATA["remoteRegistries"]["pypi"]["packageName"] == "source-events"
+        assert "ghcr.io/${GITHUB_REPOSITORY_OWNER,,}/source-events" in str(RELEASE)
+        places = (
+            "*.md",
+            "*.py",
+            "Makefile",
+            "docs/**/*.md",
+            "examples/**/*.*",
+            "source_events/**/*.py",
+            ".github/**/*.yml",
+        )
+        saying = [
+            path.relative_to(PROJECT).as_posix()
+            for place in places
+            for path in PROJECT.glob(place)
+            if re.search("airbyte[/-]source-events", path.read_text(encoding="utf-8"))
+        ]
+        # These tell of the former names.
+        assert set(saying) == {"CHANGELOG.md", "docs/upgrading.md"}
 
 
 class TestMetadata:

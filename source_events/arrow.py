@@ -15,7 +15,7 @@ from typing import Any
 try:
     import pyarrow as pa
 except ImportError as error:
-    raise ImportError("Arrow needs pyarrow: pip install 'airbyte-source-events[arrow]'") from error
+    raise ImportError("Arrow needs pyarrow: pip install 'source-events[arrow]'") from error
 
 
 @contextmanager

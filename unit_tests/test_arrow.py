@@ -191,7 +191,7 @@ class TestErrors:
     def test_without_pyarrow_it_says_what_to_install(self):
         code = "import sys; sys.modules['pyarrow'] = None; import source_events.arrow"
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-        assert result.stderr.endswith("ImportError: Arrow needs pyarrow: pip install 'airbyte-source-events[arrow]'\n")
+        assert result.stderr.endswith("ImportError: Arrow needs pyarrow: pip install 'source-events[arrow]'\n")
 
     def test_importing_it_leaves_the_log_of_the_program_alone(self):
         code = (
