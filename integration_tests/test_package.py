@@ -123,6 +123,23 @@ class TestRelease:
         assert METADATA["dockerRepository"] == "source-events"
         assert METADATA["remoteRegistries"]["pypi"]["packageName"] == "source-events"
         assert "ghcr.io/${GITHUB_REPOSITORY_OWNER,,}/source-events" in str(RELEASE)
+        places = (
+            "*.md",
+            "*.py",
+            "Makefile",
+            "docs/**/*.md",
+            "examples/**/*.*",
+            "source_events/**/*.py",
+            ".github/**/*.yml",
+        )
+        saying = [
+            path.relative_to(PROJECT).as_posix()
+            for place in places
+            for path in PROJECT.glob(place)
+            if re.search("airbyte[/-]source-events", path.read_text(encoding="utf-8"))
+        ]
+        # These tell of the former names.
+        assert set(saying) == {"CHANGELOG.md", "docs/upgrading.md"}
 
 
 class TestMetadata:
