@@ -122,21 +122,25 @@ NO_MESSAGES = (
     "\nNot shown: …",
     # What only those meet who change the connector.
     "module … has no attribute …",
-    "… has no field `…`; it has ….",
-    "There is no class `…`.",
-    "The manifest's … ",
     "the answer to a login has no rows",
     # What is looked for in the words of others.
     "Read \\d+ records from|",
+    "Tunnel connection failed: ",
     "The HMAC key is",
     # What stands within a message, as the reason of an error that only a new version mends.
     "Object missing required field `",
     "it has neither `",
     "it gives no reason",
     "the list of rows is null",
+    "nothing is included at ",
+    "a field occurs twice in an object",
+    " It has no time zone, and none is given for it.",
     # What nobody is shown: another message takes its place.
     "no end of the body within … seconds",
+    "no body is read any more",
     "The read has been abandoned.",
+    "an integer that would be rounded",
+    "a time before the year 1",
 )
 """How texts begin that are no messages which somebody could look up."""
 

@@ -163,7 +163,8 @@ def test_a_second_sync_reads_the_overlap_and_the_new_events_only(own: Sandbox) -
     assert second.cursor(STREAM) == {"createdAt": "2024-02-01T00:00:00Z"}
     # The first page reaches back to 16 January; only the one that is all older than the start ends the reading.
     assert pages_of(own.control, CONTACT) == [1, 2]
-    assert pages_of(own.control, OTHER) == [1, 2]
+    # All that is announced has come, on a page that is not as full as the other contact's.
+    assert pages_of(own.control, OTHER) == [1]
     own.control.clear_requests()
     assert numbers(read(config(own), STREAM, state=second.state).records(STREAM)) == [502]
     assert pages_of(own.control, CONTACT) == [1]

@@ -16,12 +16,22 @@ FEWEST_WORDS = 3
 """Texts of fewer words are names, and parts of sentences that are looked for as wholes."""
 
 
+FOR_AUTHORS = "InvalidManifest"
+"""The error whose messages only those meet who write a manifest."""
+
+
 def texts(code: str) -> Iterator[str]:
-    """The texts of a Python module that are no docstrings; what is filled in is `…`."""
+    """The texts of a Python module that are no docstrings, nor for authors; what is filled in is `…`."""
     tree = ast.parse(code)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    for_authors = {
+        id(part) for call in calls if ast.unparse(call.func).endswith(FOR_AUTHORS) for part in ast.walk(call)
+    }
     parts = {id(value) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for value in node.values}
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
+        if id(node) in for_authors:
+            continue
         if isinstance(node, ast.JoinedStr):
             yield "".join(str(part.value) if isinstance(part, ast.Constant) else DIFFERS for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts | docstrings:
