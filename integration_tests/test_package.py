@@ -109,6 +109,9 @@ class TestRelease:
         (image,) = (step["with"] for step in build if "build-push-action" in step.get("uses", ""))
         assert image["outputs"].endswith("push=${{ github.ref_type == 'tag' }}")
 
+    def test_ends_where_a_part_of_a_pipe_fails(self) -> None:
+        assert RELEASE["defaults"]["run"]["shell"] == "bash"
+
     def test_gives_every_job_no_more_than_it_needs(self) -> None:
         assert RELEASE["permissions"] == {"contents": "read"}
         assert {name for name, job in RELEASE["jobs"].items() if "permissions" in job} == {"image", "publish"}
