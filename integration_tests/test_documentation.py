@@ -122,9 +122,6 @@ NO_MESSAGES = (
     "\nNot shown: …",
     # What only those meet who change the connector.
     "module … has no attribute …",
-    "… has no field `…`; it has ….",
-    "There is no class `…`.",
-    "The manifest's … ",
     "the answer to a login has no rows",
     # What is looked for in the words of others.
     "Read \\d+ records from|",
@@ -132,6 +129,8 @@ NO_MESSAGES = (
     # What stands within a message, as the reason of an error that only a new version mends.
     "Object missing required field `",
     "it has neither `",
+    "nothing is included at `",
+    "a field occurs twice in an object",
     "it gives no reason",
     "the list of rows is null",
     # What nobody is shown: another message takes its place.

@@ -16,13 +16,24 @@ FEWEST_WORDS = 3
 """Texts of fewer words are names, and parts of sentences that are looked for as wholes."""
 
 
+OF_AUTHORS = "InvalidManifest"
+"""What only those meet who change the connector, and who need no page to look it up."""
+
+
 def texts(code: str) -> Iterator[str]:
-    """The texts of a Python module that are no docstrings; what is filled in is `…`."""
+    """The texts of a Python module that are no docstrings, nor for authors; what is filled in is `…`."""
     tree = ast.parse(code)
     parts = {id(value) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for value in node.values}
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    parts |= {
+        id(part)
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id == OF_AUTHORS
+        for part in ast.walk(call)
+    }
     for node in ast.walk(tree):
-        if isinstance(node, ast.JoinedStr):
+        if isinstance(node, ast.JoinedStr) and id(node) not in parts:
             yield "".join(str(part.value) if isinstance(part, ast.Constant) else DIFFERS for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts | docstrings:
             yield node.value
