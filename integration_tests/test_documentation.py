@@ -130,6 +130,8 @@ NO_MESSAGES = (
     # What stands within a message, as the reason of an error that only a new version mends.
     "Object missing required field `",
     "it has neither `",
+    "nothing is included at `",
+    "a field occurs twice in an object",
     "it gives no reason",
     "the list of rows is null",
     "nothing is included at ",

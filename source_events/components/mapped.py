@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from operator import attrgetter
+from itertools import compress
+from operator import attrgetter, is_not
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,33 +58,16 @@ class MappedDecoder(ListDecoder):
             self._organization, organization = str(Template(organization, config, {"config"}).render()), None
         zone = Template(time_zone, config, {"config"}).render()
         self._zone = zone_named(zone) if zone else None
-        self._wanted = {name: path for name, (path, _) in wanted.items() if path} | (
-            {"organization": organization} if organization else {}
-        )
-        kinds = {name: kind for name, (_, kind) in wanted.items()} | {"organization": Text}
-        here = {name: Path.of(text.partition(THROUGH)[0]) for name, text in self._wanted.items()}
-        through = {name: text.partition(THROUGH)[2] for name, text in self._wanted.items() if THROUGH in text}
-        self._resources = Resources({Path.of(text) for text in through.values()}) if through else None
-        if bool(through) != bool(included):
+        described = {**wanted, "organization": (organization, Text)}
+        self._fields = MappedFields({name: each for name, each in described.items() if each[0]}, self.fields, known)
+        if self._fields.looks_up != bool(included):
             raise InvalidManifest(f"A path with `{THROUGH.strip()}` in it and `included` need each other.")
-        types = {path: Resource | None if name in through else kinds[name] for name, path in here.items()}
-        paths = Paths(types, dict.fromkeys(self.fields, Raw))
-        self._refuse_undeclared(paths)
-        self._row = RowFields(paths.struct, known).decode
-        self._get = {name: paths.getter(path) for name, path in here.items()}
-        self._of_resource = {name: Path.of(text) for name, text in through.items()}
-        self._own = OwnFields(paths, here.values(), self.fields)
-
-    def _refuse_undeclared(self, paths: Paths) -> None:
-        missing = [name for name in paths.names if name not in (*(self.known or paths.names), *self.fields)]
-        if missing:
-            raise InvalidManifest(f"The schema does not name `{missing[0]}`, where the decoder finds what it needs.")
 
     def index(self, included: Raw) -> Any:
-        return self._resources.index(included) if self._resources else None
+        return self._fields.resources.index(included)
 
     def rows(self, answer: Answer) -> Iterable[Row[Any]]:
-        if self._resources is None:
+        if not self._fields.looks_up:
             return map(self.row, answer.rows)
         return (self._row_of(raw, answer.included) for raw in answer.rows)
 
@@ -93,21 +77,6 @@ class MappedDecoder(ListDecoder):
     @abstractmethod
     def _row_of(self, raw: Raw, included: Any) -> Row[Any]:
         """Decode a row of an answer that has these resources beside its rows."""
-
-    def _text(self, name: str, row: Any, included: Any) -> str | None:
-        get = self._get.get(name)
-        if get is None:
-            return None
-        value = get(row)
-        if self._resources is not None and name in self._of_resource:
-            value = self._resources.value(value, self._of_resource[name], included)
-        return None if value is None or value == "" else str(value)
-
-    def _id_of(self, row: Any) -> str:
-        value = self._get["id"](row)
-        if value is None or value == "":
-            raise msgspec.ValidationError(f"Object missing required field `{self._wanted['id']}`")
-        return str(value)
 
     def _utc(self, native: Any) -> str | None:
         """The time with its offset; nothing, where there is none. What cannot be read stays as it is."""
@@ -149,22 +118,22 @@ class MappedEventDecoder(MappedDecoder):
         self._time = time
 
     def _row_of(self, raw: Raw, included: Any) -> Event:
-        row, unknown = self._row(raw)
-        record_id = self._id_of(row)
-        native = self._get["time"](row)
+        row, unknown = self._fields.decode(raw)
+        record_id = self._fields.id_of(row)
+        native = self._fields.value("time", row)
         created_at = self._utc(native)
         if created_at is None:
             raise UnreadableTime(f"nothing at `{self._time}`" if native in (None, "") else str(native), record_id)
         envelope = Envelope(
             id=record_id,
             provider=self._provider,
-            type=self._text("type", row, included),
+            type=self._fields.text("type", row, included),
             createdAt=created_at,
-            organizationId=self._text("organization", row, included) or self._organization,
-            contactId=self._text("contact", row, included),
+            organizationId=self._fields.text("organization", row, included) or self._organization,
+            contactId=self._fields.text("contact", row, included),
             unknownFields=unknown,
         )
-        return Row(raw, envelope, self._own.of(row))
+        return Row(raw, envelope, self._fields.own(row))
 
 
 class MappedEntityDecoder(MappedDecoder):
@@ -199,21 +168,66 @@ class MappedEntityDecoder(MappedDecoder):
         self._names_id = id is not None
 
     def _row_of(self, raw: Raw, included: Any) -> Entity:
-        row, unknown = self._row(raw)
-        record_id = self._id_of(row)
-        organization = self._text("organization", row, included) or self._organization
+        row, unknown = self._fields.decode(raw)
+        record_id = self._fields.id_of(row)
+        organization = self._fields.text("organization", row, included) or self._organization
         identity = Identity(self._provider, organization, unknownFields=unknown)
         if self._names_id:
             identity.id = record_id
-        return EntityRow(raw, identity, self._own.of(row), self._created_at(row))
+        return EntityRow(raw, identity, self._fields.own(row), self._created_at(row))
 
     def _created_at(self, row: Any) -> str | None:
-        get = self._get.get("created")
-        time = self._utc(get(row)) if get else None
+        time = self._utc(self._fields.value("created", row))
         try:
             return normalize_time(time) if time else None
         except UnreadableTime:
             return None
+
+
+class MappedFields:
+    """What a decoder reads of a row: `wanted` maps its names to a path and the type of what is there.
+
+    `added` are the fields that the record gets, and `known` those that the schema names.
+    """
+
+    def __init__(
+        self, wanted: Mapping[str, tuple[Any, Any]], added: Collection[str], known: Collection[str] | None
+    ) -> None:
+        through = {name: text.split(THROUGH) for name, (text, _) in wanted.items() if THROUGH in text}
+        here = {name: Path.of(through.get(name, [text])[0]) for name, (text, _) in wanted.items()}
+        self.looks_up = bool(through)
+        """Whether something is found in the resources beside the rows."""
+        self._beyond = {name: Path.of(beyond) for name, (_, beyond) in through.items()}
+        self.resources = Resources(self._beyond.values())
+        types = {path: Resource | None if name in through else wanted[name][1] for name, path in here.items()}
+        paths = Paths(types, dict.fromkeys(added, Raw))
+        undeclared = [name for name in paths.names if known is not None and name not in (*known, *added)]
+        if undeclared:
+            raise InvalidManifest(f"The schema does not name `{undeclared[0]}`, where the decoder finds what it needs.")
+        self.decode = RowFields(paths.struct, known).decode
+        self.own = OwnFields(paths, here.values(), added).of
+        self._id = here["id"].text
+        self._get = {name: paths.getter(path) for name, path in here.items()}
+
+    def value(self, name: str, row: Any) -> Any:
+        """What is at the path of this name, or nothing."""
+        get = self._get.get(name)
+        return get(row) if get else None
+
+    def text(self, name: str, row: Any, included: Any) -> str | None:
+        value = self.value(name, row)
+        if name in self._beyond:
+            value = self.resources.value(value, self._beyond[name], included)
+        return None if value is None or value == "" else str(value)
+
+    def id_of(self, row: Any) -> str:
+        """
+        :raises msgspec.ValidationError: if it is missing
+        """
+        value = self._get["id"](row)
+        if value is None or value == "":
+            raise msgspec.ValidationError(f"Object missing required field `{self._id}`")
+        return str(value)
 
 
 class OwnFields:
@@ -227,13 +241,17 @@ class OwnFields:
         defaults = {field.name: field.default for field in struct_fields(paths.struct)}
         self._missing = tuple(defaults[attribute] for attribute in attributes)
         self._values = _values_of(attributes)
+        self._known: dict[tuple[bool, ...], Sequence[str]] = {}
 
     def of(self, row: Any) -> Sequence[str]:
         values = self._values(row)
         if values == self._missing:
             return self._always
-        found = zip(self._others, values, self._missing, strict=True)
-        return [*self._always, *(name for name, value, missing in found if value is not missing)]
+        there = tuple(map(is_not, values, self._missing))
+        names = self._known.get(there)
+        if names is None:
+            names = self._known[there] = (*self._always, *compress(self._others, there))
+        return names
 
 
 def _values_of(attributes: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
@@ -252,7 +270,7 @@ class Resource(Struct, gc=False):
 class Resources:
     """The resources that an answer has beside its rows, of which values at some paths are wanted."""
 
-    def __init__(self, wanted: Collection[Path]) -> None:
+    def __init__(self, wanted: Iterable[Path]) -> None:
         self._paths = Paths({replace(path, optional=True): Text for path in wanted}, {"id": Text, "type": Text})
         self._decode = msgspec.json.Decoder(list[self._paths.struct]).decode  # type: ignore[name-defined]
 

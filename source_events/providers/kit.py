@@ -4,7 +4,8 @@ Answers and their rows:
 
 - `ListDecoder`: base of decoders that say what a record needs of a row; the manifest says where the rows are.
   `Decoder`: the same where an answer is no list at a path. It makes an `Answer`, with `rows_of` a list that may be
-  null, and raises `AnswerRefused` for a refusal with a successful status, which `raise_refusal_of` and `words_of` find.
+  null and `total_of` what is announced, and raises `AnswerRefused` for a refusal with a successful status, as
+  `raise_refusal_of` does.
 - `RowFields` decodes what is needed of a row, and finds the fields that the schema does not name; `fields_of` all
   fields as bytes. `ABSENT` stands for a field that is not there, and `own` names those that are.
 - `Row`, `Event`, `Entity`: a row with its `Envelope`, or with its `Identity` where it is no event. `ENVELOPE_FIELDS`
@@ -44,7 +45,7 @@ from source_events.components.decoder import (
     ListDecoder,
     raise_refusal_of,
     rows_of,
-    words_of,
+    total_of,
 )
 from source_events.components.paging import (
     Continuation,
@@ -141,6 +142,6 @@ __all__ = [
     "repeated_times",
     "rows_of",
     "synthetic_id",
-    "words_of",
+    "total_of",
     "zone_of",
 ]

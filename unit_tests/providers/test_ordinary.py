@@ -15,6 +15,7 @@ from airbyte_cdk.models import FailureType, Status
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events import providers
+from source_events.settings import configuration
 from source_events.source import SourceEvents
 from unit_tests.exchange import Request, Response, Transport
 from unit_tests.reading import LOGGER, Output, read, stream_state
@@ -108,6 +109,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A registry of its own, with nothing but the folder."""
     shutil.copytree(FOLDER, tmp_path / "registry")
     monkeypatch.setattr(providers, "FOLDER", tmp_path / "registry")
+    monkeypatch.setattr(configuration, "_schema", configuration._schema.__wrapped__)
     return tmp_path / "registry" / "papyrus"
 
 
@@ -303,7 +305,7 @@ class TestMistakesThatAnswersShow:
             (mapped(id="attributes.id"), "Row 0 of an answer cannot be read: Object missing required field `id`"),
             (
                 mapped(time="attributes.time"),
-                "Record first has a time that cannot be read: 'nothing at `attributes.time`'",
+                "has a time that cannot be read: 'nothing at `attributes.time`'",
             ),
             (mapped(contact="attributes.profile"), "Object missing required field `profile` - at `$.attributes`"),
             (

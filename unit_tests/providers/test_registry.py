@@ -9,6 +9,9 @@ from source_events import providers
 from source_events.components.templates import InvalidManifest
 from source_events.settings.specification import specification
 
+MOST_LINES = 700
+"""Python and YAML of a provider."""
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
@@ -78,3 +81,8 @@ class TestEachProvider:
         package = providers.FOLDER.parent
         outside = [path for path in package.rglob("*.py") if providers.FOLDER / name not in path.parents]
         assert [path.name for path in outside if f'"{name}"' in path.read_text()] == []
+
+    def test_it_is_short_or_says_why_not(self, name):
+        folder = providers.FOLDER / name
+        lines = sum(len(path.read_text().splitlines()) for path in (*folder.glob("*.py"), *folder.glob("*.yaml")))
+        assert lines <= MOST_LINES or (folder / "__init__.py").read_text()

@@ -18,7 +18,6 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from source_events.providers.kit import (
     ABSENT,
     Answer,
-    AnswerRefused,
     Contact,
     Decoder,
     Envelope,
@@ -32,7 +31,7 @@ from source_events.providers.kit import (
     normalize_time,
     raise_refusal_of,
     rows_of,
-    words_of,
+    total_of,
     zone_of,
 )
 
@@ -42,7 +41,6 @@ NULL = Raw(b"null")
 _decode_rows = msgspec.json.Decoder(list[Raw]).decode
 _decode_list = msgspec.json.Decoder(list[Raw] | None).decode
 _decode_any = msgspec.json.Decoder().decode
-_decode_number = msgspec.json.Decoder(int).decode
 
 
 class InstanceDecoder(Decoder):
@@ -60,14 +58,16 @@ class InstanceDecoder(Decoder):
         if start != b"{":
             raise _unknown_form(type(_decode_any(body)).__name__)
         fields = fields_of(body)
-        raise_refusal_of(*(_decode_any(fields.get(name, NULL)) for name in ("status", "message")))
+        status, message, error = (_decode_any(fields.get(name, NULL)) for name in ("status", "message", "error"))
+        raise_refusal_of(status, message)
         within = [fields_of(value) for value in fields.values() if _begins(value, b"{")]
         named = [place for place in (fields, *within) if _begins(place.get(self.collection, ABSENT), b"[", b"n")]
         lists = [(place, place[self.collection]) for place in named] or _lists(fields) or _lists(*within)
         if len(lists) != 1:
-            raise _refusal(fields) or _unknown_form(_shape(fields))
+            raise_refusal_of(None, None, error and (message or error))
+            raise _unknown_form(_shape(fields))
         [(place, rows)] = lists
-        announced = _number(place.get("total") or fields.get("total"))
+        announced = total_of(_decode_any(place.get("total") or fields.get("total") or NULL))
         try:
             return Answer(rows=rows_of(_decode_list(rows), announced), announced=announced)
         except msgspec.ValidationError:
@@ -81,19 +81,6 @@ def _lists(*places: Mapping[str, Raw]) -> Sequence[tuple[Mapping[str, Raw], Raw]
 
 def _begins(value: Raw, *beginnings: bytes) -> bool:
     return bytes(memoryview(value)[:1]) in beginnings
-
-
-def _number(raw: Raw | None) -> int | None:
-    try:
-        return _decode_number(raw) if raw else None
-    except msgspec.DecodeError:
-        return None
-
-
-def _refusal(fields: Mapping[str, Raw]) -> AnswerRefused | None:
-    """What the API says where it says in the body only that the request failed."""
-    error, message = (_decode_any(fields.get(name, NULL)) for name in ("error", "message"))
-    return AnswerRefused(str(message or words_of(error))) if error else None
 
 
 def _shape(fields: Mapping[str, Raw]) -> str:
