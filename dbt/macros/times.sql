@@ -1,5 +1,5 @@
 {#
-    Times. A loader writes `createdAt` as a time of UTC, with a zone (`source-events load`) or without (PyAirbyte). What
+    Times. A loader writes `createdAt` as a time of UTC, with a zone or, as PyAirbyte, without. What
     comes out has one. For another warehouse, write NAME__… into your project's macros (macros/json.sql says how).
 #}
 
