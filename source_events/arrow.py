@@ -126,9 +126,10 @@ def batches_of(page: Page, columns: Columns) -> list[pa.RecordBatch]:
 
 
 def give_back_memory() -> None:
-    """Of the memory that a page took, glibc keeps most for the thread that read it, and there are many threads."""
+    """Of the memory that a page took, glibc keeps most for the thread that read it; Arrow keeps its part, too."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
+    pa.default_memory_pool().release_unused()
 
 
 @contextmanager

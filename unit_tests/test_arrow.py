@@ -208,10 +208,13 @@ class TestLeaving:
         network.expect(LOGIN, responses.token())
         network.expect(FEED, responses.page(events(*map(str, range(3 * ROWS))), "s"))
         network.expect(SECOND, responses.page(events("x"), "s"), responses.empty("s"))
-        before = threading.active_count()
+        before = set(threading.enumerate())
         yield
         network.forget()
-        assert threading.active_count() == before
+        for thread in set(threading.enumerate()) - before:
+            # They have nothing left to do, but may not be gone yet.
+            thread.join(10)
+            assert not thread.is_alive()
 
     def test_a_break(self):
         for batch in arrow.read(configuration(), "org_events"):
