@@ -37,7 +37,8 @@ def test_syncs_whose_logins_end_each_others_sessions_all_complete(
     sandbox: Sandbox, tmp_path: Path, provider: str, config: Callable[..., Json]
 ) -> None:
     sandbox.control.behaviour(provider, single_session=True)
-    # So that each has requests under way when another logs in.
+    # So that the others have logged in when the requests of the first one come to be looked at.
+    sandbox.control.add_fault(path="/events$", delay=5, times=8)
     sandbox.control.add_fault(path="/events$", delay=0.05, times=None)
     files = {"config": config(sandbox.url, num_workers=8), "catalog": catalog("org_events")}
     arguments = []

@@ -20,6 +20,9 @@ RECOVERY_SECONDS, RECOVERY_REQUESTS = 6.0, 60
 
 LOWEST_RATE = 0.1
 
+LOWEST_DOUBTFUL, LONGEST_DOUBTFUL = 1.0, 10.0
+"""Requests a second, and the seconds to the plateau, where less than a second was measured."""
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 """Each is three times as long as the one before: five, and a minute is over."""
 
@@ -44,6 +47,10 @@ class Rate:
     that is no limit any more. Other than there the length of the curve is fixed and not its steepness, so that
     refusals are as rare for a server that allows one request a second as for one that allows two hundred.
 
+    A refusal in the first second tells that there may be a limit, and little about what it is: a server that refuses the
+    very first request for another reason must not be asked once in ten seconds from then on. So that rate is taken to
+    be one a second at least, and its curve is shorter.
+
     Refusals of requests that left before the rate fell say nothing new. If nothing is answered since, as when a quota
     is spent, all requests pause, longer each time.
     """
@@ -66,12 +73,15 @@ class Rate:
         self._answered: deque[float] = deque(maxlen=1000)
         self._refused_at = self._plateau = self._measured_from = inf
         self._slowed = self._resumed = -inf
+        self._first = inf
+        self._doubtful = False
         self._blocked, self._pause = False, 0.0
 
     def acquire(self) -> None:
         """Wait until the next request may leave. What `wait` raises passes through, and no request has been counted."""
         if not self._limited:
             self._request.left = self._clock()
+            self._first = min(self._first, self._request.left)
             return
         ticket = object()
         with self._lock:
@@ -110,6 +120,7 @@ class Rate:
                 self._resumed = now + self._pause
                 self._pause = min(self._pause * 3, LONGEST_PAUSE)
             else:
+                self._doubtful = rate == inf and left - self._first < 1
                 self._measured_from = left - 1
                 self._refused_at = rate * FALLING if rate < self._plateau else rate
                 self._measure()
@@ -125,13 +136,14 @@ class Rate:
         answered = sum(self._measured_from < left <= self._slowed for left in self._answered)
         # A known rate is more exact than a count, which is only needed if the threads did not reach that rate.
         known = min(self._refused_at, max(answered + 1, self._refused_at / 2)) if self._refused_at < inf else answered
-        self._plateau = max(known * PLATEAU, LOWEST_RATE)
+        self._plateau = max(known * PLATEAU, LOWEST_DOUBTFUL if self._doubtful else LOWEST_RATE)
 
     def _rate(self, now: float) -> float:
         """Requests a second."""
         if self._plateau == inf:
             return inf
-        length = max(RECOVERY_SECONDS, RECOVERY_REQUESTS / self._plateau)
+        longest = LONGEST_DOUBTFUL if self._doubtful else inf
+        length = min(max(RECOVERY_SECONDS, RECOVERY_REQUESTS / self._plateau), longest)
         passed = max(now - self._resumed, 0) / length
         return self._plateau * (1 + (1 - SLOW_DOWN / PLATEAU) * (passed - 1) ** 3)
 
