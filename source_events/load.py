@@ -1,0 +1,340 @@
+"""The command `load`: streams into a warehouse through dlt, with the state beside the data.
+
+Each stream is a pipeline of its own, so that none suffers from another's failure. The warehouse alone knows how far a
+stream has been loaded: dlt's working folder is begun anew with each load, and so its loss is no special case. The extra
+`load` brings what it needs.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from itertools import chain
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from airbyte_cdk.models import AirbyteStream
+from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets, filter_secrets
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_events.process.catalog import catalogue
+from source_events.process.entrypoint import prepare_memory
+from source_events.process.people import configuration_for_people, tell
+from source_events.process.progress import told
+from source_events.process.unwritable import written
+from source_events.settings.documents import InvalidDocument
+
+NEEDS = "Loading needs dlt: pip install 'airbyte-source-events[load]'"
+SETTINGS = {
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "RUNTIME__LOG_LEVEL": "CRITICAL",
+    # Its own handling of signals would first finish what is being loaded.
+    "RUNTIME__INTERCEPT_SIGNALS": "false",
+    "SCHEMA__NAMING": "sql_ci_v1",
+}
+"""Of dlt, which reads them from the environment. By its default names `createdAt` and `created_at` are one column."""
+
+try:
+    os.environ.update(SETTINGS)
+    import dlt
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.dataset
+    from dlt.common.destination import Destination
+    from dlt.common.destination.exceptions import SqlClientNotAvailable, UnknownDestinationModule
+    from dlt.common.pipeline import get_dlt_pipelines_dir
+    from dlt.destinations.exceptions import DatabaseUndefinedRelation
+
+    from source_events import arrow
+except ImportError as error:
+    raise InvalidDocument(f"{NEEDS} ({error}).") from error
+
+ROWS = 1_000_000
+"""Rows of one transaction: what a load that is stopped repeats at most."""
+CURSOR = "createdAt"
+DUCKDB, PARQUET, POSTGRES = "duckdb:", "parquet:", ("postgresql://", "postgres://")
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """Where the data goes; `name` has no password, `folder` is that of Parquet files."""
+
+    destination: Any
+    name: str
+    file_format: str | None = None
+    folder: Path | None = None
+    question: Callable[[str], str] | None = None
+    """What asks a table by its name."""
+
+
+def warehouse_of(to: str) -> Warehouse:
+    """
+    :raises InvalidDocument: if it is no destination
+    """
+    if to.startswith(DUCKDB):
+        path = Path(to.removeprefix(DUCKDB)).expanduser()
+        made = dlt.destinations.duckdb(str(path.absolute()), replace_strategy="insert-from-staging")
+        return Warehouse(made, str(path), question=lambda table: f'duckdb {path} "{COUNT.format(table)}"')
+    if to.startswith(POSTGRES):
+        made = dlt.destinations.postgres(to, replace_strategy="insert-from-staging")
+        place = masked(to)
+        return Warehouse(made, place, "csv", question=lambda table: f'psql {place} -c "{COUNT.format(table)}"')
+    if to.startswith(PARQUET):
+        folder = Path(to.removeprefix(PARQUET)).expanduser()
+        made = dlt.destinations.filesystem(folder.absolute().as_uri())
+        return Warehouse(made, str(folder), "parquet", folder.absolute())
+    if not to.isidentifier():
+        raise InvalidDocument(
+            f"There is no destination `{masked(to)}`; it is duckdb:PATH, postgresql://USER@HOST/DATABASE, "
+            "parquet:FOLDER, or the name of a destination of dlt."
+        )
+    try:
+        made = Destination.from_reference(to)
+    except UnknownDestinationModule:
+        raise InvalidDocument(f"dlt has no destination `{to}`.") from None
+    return Warehouse(made, to, "parquet" if to == "filesystem" else None)
+
+
+COUNT = "SELECT type, count(*) FROM {} GROUP BY 1 ORDER BY 2 DESC"
+
+
+def masked(url: str) -> str:
+    """The URL without its password."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user.partition(':')[0]}:****@{host}").geturl()
+
+
+def hide_password(to: str) -> None:
+    """No output has it from now on, as it stands in the URL and as it is."""
+    password = urlsplit(to).password if "://" in to else None
+    for each in {password, unquote(password)} if password else ():
+        add_to_secrets(each)
+
+
+def run(arguments: Namespace) -> None:
+    """Load the streams; exits with 1 if one fails, after all others."""
+    hide_password(arguments.to)
+    prepare_memory()
+    config = configuration_for_people(arguments.config)
+    streams = [entry.stream for entry in catalogue(config, arguments.stream or ()).streams]
+    warehouse = warehouse_of(arguments.to)
+    dataset = arguments.dataset or config["provider"]["provider_type"]
+    loaded = []
+    with working_folder(f"{arguments.to} {dataset}") as folder:
+        for stream in streams:
+            load = StreamLoad(config, stream, warehouse, dataset, folder, arguments.full_refresh)
+            with told(load.progress, beside_output=True):
+                load.run()
+            if load.failure:
+                tell("error", load.failure)
+            loaded.append(load)
+    with written():
+        print(summary(loaded, warehouse, dataset))
+    if any(load.failure for load in loaded):
+        sys.exit(1)
+
+
+@contextmanager
+def working_folder(purpose: str) -> Iterator[Path]:
+    """An empty folder for dlt, of this purpose alone; nothing of it is needed after a load.
+
+    :raises InvalidDocument: if another load uses it
+    """
+    parent = Path(get_dlt_pipelines_dir()) / "source_events"
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = parent / hashlib.sha256(purpose.encode()).hexdigest()[:16]
+    with folder.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InvalidDocument("Another load into this dataset is running. Wait for its end.") from None
+        shutil.rmtree(folder, ignore_errors=True)
+        yield folder
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass
+class StreamLoad:
+    """The load of one stream, and what has become of it."""
+
+    config: Mapping[str, Any]
+    stream: AirbyteStream
+    warehouse: Warehouse
+    dataset: str
+    folder: Path
+    full_refresh: bool
+    failure: str | None = None
+    read: int = 0
+    new: int | None = None
+    """Rows that the table has more than before, where the destination can count."""
+    first: datetime | None = None
+    last: datetime | None = None
+    _ended: bool = False
+    _doing: Callable[[], str] = field(default=lambda: "")
+
+    @property
+    def name(self) -> str:
+        return self.stream.name
+
+    def progress(self) -> list[str]:
+        return [self._doing()]
+
+    def run(self) -> None:
+        """Read and load, a million rows at a time, until the stream is at its end or has failed."""
+        self._doing = lambda: f"{self.name}: asking the warehouse how far it has been loaded"
+        try:
+            pipeline = dlt.pipeline(
+                f"source_events_{self.name}",
+                pipelines_dir=str(self.folder),
+                destination=self.warehouse.destination,
+                dataset_name=self.dataset,
+            )
+            pipeline.sync_destination()
+            before = self._count(pipeline)
+            self._load(pipeline)
+            after = self._count(pipeline)
+        except AirbyteTracedException as error:
+            self.failure = f"{self.name}: {error.message}"
+        except Exception as error:
+            self.failure = f"{self.name}: {refusal(error)}"
+        else:
+            if after is not None and before is not None:
+                self.new = after if self.full_refresh else after - before
+
+    def _load(self, pipeline: Any) -> None:
+        state = None if self.full_refresh else state_of(pipeline, self.name)
+        disposition = "replace" if self.full_refresh else "merge"
+        with closing(arrow.read(self.config, self.name, state)) as events:
+            self._doing = lambda: events.how_far(self.read)
+            batches = self._batches(events)
+            while not self._ended:
+                # What fails at once must not empty a table.
+                batch = next(batches, None)
+                if batch is None and self.failure:
+                    return
+                self._load_package(pipeline, events, chain([batch] if batch is not None else [], batches), disposition)
+                disposition = "merge"
+
+    def _batches(self, events: arrow.Events) -> Iterator[pa.RecordBatch]:
+        """All batches, also of a stream that fails then: they are as good as those before a stop."""
+        try:
+            for batch in events:
+                self.read += batch.num_rows
+                self._note_times(batch)
+                yield batch
+        except AirbyteTracedException as error:
+            self.failure = error.message or error.internal_message
+        self._ended = True
+
+    def _load_package(
+        self, pipeline: Any, events: arrow.Events, batches: Iterable[pa.RecordBatch], disposition: str
+    ) -> None:
+        """Load up to a million rows and, with them, the state behind them."""
+
+        def package() -> Iterator[pa.Table]:
+            yield plain(events.schema.empty_table())
+            rows = 0
+            for batch in batches:
+                yield plain(pa.Table.from_batches([batch]))
+                rows += batch.num_rows
+                if rows >= ROWS:
+                    break
+            if not self._ended:
+                self._doing = lambda: f"{self.name}: {self.read:,} records read, loading them"
+            dlt.current.resource_state()["state"] = events.state
+
+        resource = dlt.resource(
+            package,
+            name=self.name,
+            write_disposition=disposition,
+            primary_key=self.keys,
+            columns={each.name: {"data_type": "json"} for each in events.schema if is_json(each.type)},
+        )
+        pipeline.run(resource, loader_file_format=self.warehouse.file_format)
+        self._doing = lambda: events.how_far(self.read)
+
+    @property
+    def keys(self) -> list[str]:
+        return [name for path in self.stream.source_defined_primary_key or () for name in path]
+
+    def _note_times(self, batch: pa.RecordBatch) -> None:
+        if CURSOR in batch.schema.names:
+            times = pc.min_max(batch.column(CURSOR)).as_py()
+            found = [each for each in (self.first, self.last, times["min"], times["max"]) if each]
+            self.first, self.last = min(found, default=None), max(found, default=None)
+
+    def _count(self, pipeline: Any) -> int | None:
+        """The rows of the table, where the destination can count."""
+        if self.name not in (pipeline.default_schema.tables if pipeline.default_schema_name else ()):
+            return 0
+        try:
+            with pipeline.sql_client() as client:
+                table = client.make_qualified_table_name(self.name)
+                return int(client.execute_sql(f"SELECT COUNT(*) FROM {table}")[0][0])
+        except DatabaseUndefinedRelation:
+            return 0
+        except SqlClientNotAvailable:
+            return None
+
+
+def state_of(pipeline: Any, stream: str) -> Mapping[str, Any] | None:
+    """The state that was loaded with the last rows of the stream; with none, all of it is read."""
+    sources = pipeline.state.get("sources", {}).values()
+    found = (source.get("resources", {}).get(stream, {}).get("state") for source in sources)
+    return next((state for state in found if state), None)
+
+
+def is_json(type: pa.DataType) -> bool:
+    return isinstance(type, pa.JsonType)
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """JSON as text: dlt does not know Arrow's type for it."""
+    schema = pa.schema([(each.name, pa.string() if is_json(each.type) else each.type) for each in table.schema])
+    return table.cast(schema)
+
+
+def refusal(error: BaseException) -> str:
+    """What the warehouse says, in one sentence."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return filter_secrets(f"the warehouse does not take it: {said.rstrip('.')}. Mend that, and load again.")
+
+
+def summary(loaded: Iterable[StreamLoad], warehouse: Warehouse, dataset: str) -> str:
+    loaded = list(loaded)
+    width = max(len(load.name) for load in loaded)
+    lines = [f"{load.name:{width}}  {told_of(load)}" for load in loaded]
+    lines.append(f"\nIn {warehouse.name}, dataset {dataset}.")
+    asked = next((load.name for load in loaded if load.read and load.first), None)
+    if warehouse.question and asked:
+        lines.append(f"To go on: {warehouse.question(f'{dataset}.{asked}')}")
+    return "\n".join(lines)
+
+
+def told_of(load: StreamLoad) -> str:
+    parts = [f"{load.read:,} read"]
+    if load.new is not None:
+        parts += [f"{load.new:,} new", f"{load.read - load.new:,} again"]
+    if load.first and load.last:
+        parts.append(f"{CURSOR} {moment(load.first)} to {moment(load.last)}")
+    if load.failure:
+        parts.append("failed")
+    return ", ".join(parts)
+
+
+def moment(time: datetime) -> str:
+    return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
