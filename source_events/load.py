@@ -13,17 +13,18 @@ import os
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from airbyte_cdk.models import AirbyteStream
-from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets, filter_secrets
+from airbyte_cdk.models import AirbyteStream, FailureType, SyncMode
+from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events.process.catalog import catalogue
@@ -31,6 +32,7 @@ from source_events.process.entrypoint import prepare_memory
 from source_events.process.people import configuration_for_people, tell
 from source_events.process.progress import told
 from source_events.process.unwritable import written
+from source_events.runtime import failure
 from source_events.settings.documents import InvalidDocument
 
 NEEDS = "Loading needs dlt: pip install 'airbyte-source-events[load]'"
@@ -48,79 +50,21 @@ try:
     import dlt
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.dataset
     from dlt.common.destination import Destination
     from dlt.common.destination.exceptions import SqlClientNotAvailable, UnknownDestinationModule
     from dlt.common.pipeline import get_dlt_pipelines_dir
     from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
     from source_events import arrow
+    from source_events.parquet import ParquetTable
 except ImportError as error:
     raise InvalidDocument(f"{NEEDS} ({error}).") from error
 
 ROWS = 1_000_000
-"""Rows of one transaction: what a load that is stopped repeats at most."""
+"""Rows of one package: what a load that is stopped repeats at most."""
 CURSOR = "createdAt"
 DUCKDB, PARQUET, POSTGRES = "duckdb:", "parquet:", ("postgresql://", "postgres://")
-
-
-@dataclass(frozen=True)
-class Warehouse:
-    """Where the data goes; `name` has no password, `folder` is that of Parquet files."""
-
-    destination: Any
-    name: str
-    file_format: str | None = None
-    folder: Path | None = None
-    question: Callable[[str], str] | None = None
-    """What asks a table by its name."""
-
-
-def warehouse_of(to: str) -> Warehouse:
-    """
-    :raises InvalidDocument: if it is no destination
-    """
-    if to.startswith(DUCKDB):
-        path = Path(to.removeprefix(DUCKDB)).expanduser()
-        made = dlt.destinations.duckdb(str(path.absolute()), replace_strategy="insert-from-staging")
-        return Warehouse(made, str(path), question=lambda table: f'duckdb {path} "{COUNT.format(table)}"')
-    if to.startswith(POSTGRES):
-        made = dlt.destinations.postgres(to, replace_strategy="insert-from-staging")
-        place = masked(to)
-        return Warehouse(made, place, "csv", question=lambda table: f'psql {place} -c "{COUNT.format(table)}"')
-    if to.startswith(PARQUET):
-        folder = Path(to.removeprefix(PARQUET)).expanduser()
-        made = dlt.destinations.filesystem(folder.absolute().as_uri())
-        return Warehouse(made, str(folder), "parquet", folder.absolute())
-    if not to.isidentifier():
-        raise InvalidDocument(
-            f"There is no destination `{masked(to)}`; it is duckdb:PATH, postgresql://USER@HOST/DATABASE, "
-            "parquet:FOLDER, or the name of a destination of dlt."
-        )
-    try:
-        made = Destination.from_reference(to)
-    except UnknownDestinationModule:
-        raise InvalidDocument(f"dlt has no destination `{to}`.") from None
-    return Warehouse(made, to, "parquet" if to == "filesystem" else None)
-
-
 COUNT = "SELECT type, count(*) FROM {} GROUP BY 1 ORDER BY 2 DESC"
-
-
-def masked(url: str) -> str:
-    """The URL without its password."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    user, _, host = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{user.partition(':')[0]}:****@{host}").geturl()
-
-
-def hide_password(to: str) -> None:
-    """No output has it from now on, as it stands in the URL and as it is."""
-    password = urlsplit(to).password if "://" in to else None
-    for each in {password, unquote(password)} if password else ():
-        add_to_secrets(each)
 
 
 def run(arguments: Namespace) -> None:
@@ -128,10 +72,10 @@ def run(arguments: Namespace) -> None:
     hide_password(arguments.to)
     prepare_memory()
     config = configuration_for_people(arguments.config)
-    streams = [entry.stream for entry in catalogue(config, arguments.stream or ()).streams]
-    warehouse = warehouse_of(arguments.to)
     dataset = arguments.dataset or config["provider"]["provider_type"]
-    loaded = []
+    warehouse = warehouse_of(arguments.to, dataset)
+    streams = [entry.stream for entry in catalogue(config, arguments.stream or ()).streams]
+    loads = []
     with working_folder(f"{arguments.to} {dataset}") as folder:
         for stream in streams:
             load = StreamLoad(config, stream, warehouse, dataset, folder, arguments.full_refresh)
@@ -139,11 +83,81 @@ def run(arguments: Namespace) -> None:
                 load.run()
             if load.failure:
                 tell("error", load.failure)
-            loaded.append(load)
+            loads.append(load)
     with written():
-        print(summary(loaded, warehouse, dataset))
-    if any(load.failure for load in loaded):
+        print(summary(loads, warehouse, dataset))
+    if any(load.failure for load in loads):
         sys.exit(1)
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """Where the data goes; `name` has no password."""
+
+    destination: Any
+    name: str
+    file_format: str | None = None
+    folder: Path | None = None
+    """That of Parquet files."""
+    question: Callable[[str], str] | None = None
+    """A command that asks a table, by its name."""
+
+
+def warehouse_of(to: str, dataset: str) -> Warehouse:
+    """
+    :raises InvalidDocument: if it is no destination
+    """
+    # With its tables emptied first, as is dlt's default, a load that is stopped would leave them so.
+    safely: Any = {"replace_strategy": "insert-from-staging"}
+    if to.startswith(DUCKDB):
+        path = Path(to.removeprefix(DUCKDB)).expanduser()
+        catalog = path.name.partition(".")[0]
+        if catalog in (dataset, f"{dataset}_staging"):
+            raise InvalidDocument(
+                f"DuckDB calls the file {path.name} `{catalog}`, as the dataset in it is called. "
+                "Choose another file, or another dataset with --dataset NAME."
+            )
+        return Warehouse(
+            dlt.destinations.duckdb(str(path.absolute()), **safely),
+            str(path),
+            question=lambda table: f'duckdb {path} "{COUNT.format(table)}"',
+        )
+    if to.startswith(POSTGRES):
+        place = without_password(to)
+        return Warehouse(
+            dlt.destinations.postgres(to, **safely),
+            place,
+            "csv",
+            question=lambda table: f'psql {place} -c "{COUNT.format(table)}"',
+        )
+    if to.startswith(PARQUET):
+        folder = Path(to.removeprefix(PARQUET)).expanduser()
+        destination = dlt.destinations.filesystem(folder.absolute().as_uri())
+        return Warehouse(destination, str(folder), "parquet", folder.absolute())
+    if not to.isidentifier():
+        raise InvalidDocument(
+            f"There is no destination `{without_password(to)}`; it is duckdb:PATH, postgresql://USER@HOST/DATABASE, "
+            "parquet:FOLDER, or the name of a destination of dlt."
+        )
+    try:
+        return Warehouse(Destination.from_reference(to), to, "parquet" if to == "filesystem" else None)
+    except UnknownDestinationModule:
+        raise InvalidDocument(f"dlt has no destination `{to}`.") from None
+
+
+def hide_password(to: str) -> None:
+    """No output has the password of a URL from now on, in any form."""
+    parts = urlsplit(to)
+    for password in (parts.password, *(value for name, value in parse_qsl(parts.query) if "password" in name)):
+        for form in {password, unquote(password), quote(password, safe="")} if password else ():
+            add_to_secrets(form)
+
+
+def without_password(url: str) -> str:
+    """The URL as programs take it that ask for the password."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user.partition(':')[0]}{at}{host}", query="").geturl() if parts.netloc else url
 
 
 @contextmanager
@@ -186,7 +200,17 @@ class StreamLoad:
 
     @property
     def name(self) -> str:
-        return self.stream.name
+        name: str = self.stream.name
+        return name
+
+    @property
+    def keys(self) -> list[str]:
+        return [name for path in self.stream.source_defined_primary_key or () for name in path]
+
+    @property
+    def columns(self) -> Mapping[str, Any]:
+        columns: Mapping[str, Any] = self.stream.json_schema["properties"]
+        return columns
 
     def progress(self) -> list[str]:
         return [self._doing()]
@@ -195,8 +219,10 @@ class StreamLoad:
         """Read and load, a million rows at a time, until the stream is at its end or has failed."""
         self._doing = lambda: f"{self.name}: asking the warehouse how far it has been loaded"
         try:
+            if self._parquet:
+                self._parquet.remove_unfinished()
             pipeline = dlt.pipeline(
-                f"source_events_{self.name}",
+                self._pipeline_name,
                 pipelines_dir=str(self.folder),
                 destination=self.warehouse.destination,
                 dataset_name=self.dataset,
@@ -206,16 +232,44 @@ class StreamLoad:
             self._load(pipeline)
             after = self._count(pipeline)
         except AirbyteTracedException as error:
-            self.failure = f"{self.name}: {error.message}"
+            self._fail(error)
         except Exception as error:
-            self.failure = f"{self.name}: {refusal(error)}"
+            self.failure = self.failure or f"{self.name}: {refusal(error)}"
         else:
             if after is not None and before is not None:
                 self.new = after if self.full_refresh else after - before
 
+    @property
+    def _pipeline_name(self) -> str:
+        return f"source_events_{self.name}"
+
+    @cached_property
+    def _parquet(self) -> ParquetTable | None:
+        """The table, where dlt can only add to it."""
+        folder = self.warehouse.folder
+        return (
+            ParquetTable(folder / self.dataset, self.name, self._pipeline_name, self.keys, CURSOR) if folder else None
+        )
+
+    @property
+    def _is_whole_list(self) -> bool:
+        """Whether it is read as a whole each time, and cannot be merged."""
+        return self._parquet is not None and SyncMode.incremental not in (self.stream.supported_sync_modes or ())
+
+    def _fail(self, error: AirbyteTracedException) -> None:
+        said = error.message or error.internal_message or ""
+        self.failure = said if said.startswith(f"{self.name}: ") else f"{self.name}: {said}"
+
     def _load(self, pipeline: Any) -> None:
-        state = None if self.full_refresh else state_of(pipeline, self.name)
-        disposition = "replace" if self.full_refresh else "merge"
+        state = state_of(pipeline, self.name)
+        if state and self.full_refresh:
+            # A load that is stopped between the first rows and the last must not go on from the old end.
+            with closing(arrow.read(self.config, self.name)) as nothing:
+                self._load_package(pipeline, nothing, (), replace=False)
+            state = None
+        replace = self.full_refresh or self._is_whole_list
+        if self._parquet and replace:
+            self._parquet.forget()
         with closing(arrow.read(self.config, self.name, state)) as events:
             self._doing = lambda: events.how_far(self.read)
             batches = self._batches(events)
@@ -224,8 +278,10 @@ class StreamLoad:
                 batch = next(batches, None)
                 if batch is None and self.failure:
                     return
-                self._load_package(pipeline, events, chain([batch] if batch is not None else [], batches), disposition)
-                disposition = "merge"
+                whole = chain([] if batch is None else [batch], batches)
+                del batch
+                self._load_package(pipeline, events, whole, replace=replace)
+                replace = False
 
     def _batches(self, events: arrow.Events) -> Iterator[pa.RecordBatch]:
         """All batches, also of a stream that fails then: they are as good as those before a stop."""
@@ -233,13 +289,13 @@ class StreamLoad:
             for batch in events:
                 self.read += batch.num_rows
                 self._note_times(batch)
-                yield batch
+                yield self._parquet.new(batch) if self._parquet else batch
         except AirbyteTracedException as error:
-            self.failure = error.message or error.internal_message
+            self._fail(error)
         self._ended = True
 
     def _load_package(
-        self, pipeline: Any, events: arrow.Events, batches: Iterable[pa.RecordBatch], disposition: str
+        self, pipeline: Any, events: arrow.Events, batches: Iterable[pa.RecordBatch], *, replace: bool
     ) -> None:
         """Load up to a million rows and, with them, the state behind them."""
 
@@ -251,10 +307,12 @@ class StreamLoad:
                 rows += batch.num_rows
                 if rows >= ROWS:
                     break
-            if not self._ended:
-                self._doing = lambda: f"{self.name}: {self.read:,} records read, loading them"
+            if self.failure and self._is_whole_list:
+                raise failure(self.failure, FailureType.transient_error)
+            self._doing = lambda: f"{self.name}: {self.read:,} records read, loading them"
             dlt.current.resource_state()["state"] = events.state
 
+        disposition: Any = "replace" if replace else "append" if self._parquet else "merge"
         resource = dlt.resource(
             package,
             name=self.name,
@@ -264,10 +322,6 @@ class StreamLoad:
         )
         pipeline.run(resource, loader_file_format=self.warehouse.file_format)
         self._doing = lambda: events.how_far(self.read)
-
-    @property
-    def keys(self) -> list[str]:
-        return [name for path in self.stream.source_defined_primary_key or () for name in path]
 
     def _note_times(self, batch: pa.RecordBatch) -> None:
         if CURSOR in batch.schema.names:
@@ -302,8 +356,9 @@ def is_json(type: pa.DataType) -> bool:
 
 def plain(table: pa.Table) -> pa.Table:
     """JSON as text: dlt does not know Arrow's type for it."""
-    schema = pa.schema([(each.name, pa.string() if is_json(each.type) else each.type) for each in table.schema])
-    return table.cast(schema)
+    return table.cast(
+        pa.schema([(each.name, pa.string() if is_json(each.type) else each.type) for each in table.schema])
+    )
 
 
 def refusal(error: BaseException) -> str:
@@ -311,21 +366,21 @@ def refusal(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return filter_secrets(f"the warehouse does not take it: {said.rstrip('.')}. Mend that, and load again.")
+    return f"the load failed: {said.rstrip('.')}. Mend that, and load again: it goes on from what the warehouse has."
 
 
-def summary(loaded: Iterable[StreamLoad], warehouse: Warehouse, dataset: str) -> str:
-    loaded = list(loaded)
-    width = max(len(load.name) for load in loaded)
-    lines = [f"{load.name:{width}}  {told_of(load)}" for load in loaded]
+def summary(loads: Sequence[StreamLoad], warehouse: Warehouse, dataset: str) -> str:
+    """A line for each stream, and where they are."""
+    width = max(len(load.name) for load in loads)
+    lines = [f"{load.name:{width}}  {account(load)}" for load in loads]
     lines.append(f"\nIn {warehouse.name}, dataset {dataset}.")
-    asked = next((load.name for load in loaded if load.read and load.first), None)
+    asked = next((load.name for load in loads if load.read and "type" in load.columns), None)
     if warehouse.question and asked:
         lines.append(f"To go on: {warehouse.question(f'{dataset}.{asked}')}")
     return "\n".join(lines)
 
 
-def told_of(load: StreamLoad) -> str:
+def account(load: StreamLoad) -> str:
     parts = [f"{load.read:,} read"]
     if load.new is not None:
         parts += [f"{load.new:,} new", f"{load.read - load.new:,} again"]
