@@ -31,7 +31,7 @@ COMMANDS = {
 FOR_PEOPLE = {
     "catalog": "source_events.process.catalog",
     "preview": "source_events.process.preview",
-    "load": "source_events.load",
+    "load": "source_events.process.load",
 }
 """The commands beside the protocol's: the module whose `run` is called with the arguments, and shows what people read.
 They have no messages: warnings and errors are sentences on standard error."""

@@ -1,4 +1,4 @@
-"""The command `load`: streams into a warehouse through dlt, with the state beside the data.
+"""Streams into a warehouse, through dlt, with the state beside the data.
 
 Each stream is a pipeline of its own, so that none suffers from another's failure. The warehouse alone knows how far a
 stream has been loaded: dlt's working folder is begun anew with each load, and so its loss is no special case. The extra
@@ -11,12 +11,10 @@ import fcntl
 import hashlib
 import os
 import shutil
-import sys
-from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -27,11 +25,6 @@ from airbyte_cdk.models import AirbyteStream, FailureType, SyncMode
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_events.process.catalog import catalogue
-from source_events.process.entrypoint import prepare_memory
-from source_events.process.people import configuration_for_people, tell
-from source_events.process.progress import told
-from source_events.process.unwritable import written
 from source_events.runtime import failure
 from source_events.settings.documents import InvalidDocument
 
@@ -65,29 +58,6 @@ ROWS = 1_000_000
 CURSOR = "createdAt"
 DUCKDB, PARQUET, POSTGRES = "duckdb:", "parquet:", ("postgresql://", "postgres://")
 COUNT = "SELECT type, count(*) FROM {} GROUP BY 1 ORDER BY 2 DESC"
-
-
-def run(arguments: Namespace) -> None:
-    """Load the streams; exits with 1 if one fails, after all others."""
-    hide_password(arguments.to)
-    prepare_memory()
-    config = configuration_for_people(arguments.config)
-    dataset = arguments.dataset or config["provider"]["provider_type"]
-    warehouse = warehouse_of(arguments.to, dataset)
-    streams = [entry.stream for entry in catalogue(config, arguments.stream or ()).streams]
-    loads = []
-    with working_folder(f"{arguments.to} {dataset}") as folder:
-        for stream in streams:
-            load = StreamLoad(config, stream, warehouse, dataset, folder, arguments.full_refresh)
-            with told(load.progress, beside_output=True):
-                load.run()
-            if load.failure:
-                tell("error", load.failure)
-            loads.append(load)
-    with written():
-        print(summary(loads, warehouse, dataset))
-    if any(load.failure for load in loads):
-        sys.exit(1)
 
 
 @dataclass(frozen=True)
@@ -367,29 +337,3 @@ def refusal(error: BaseException) -> str:
         error = error.__cause__
     said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return f"the load failed: {said.rstrip('.')}. Mend that, and load again: it goes on from what the warehouse has."
-
-
-def summary(loads: Sequence[StreamLoad], warehouse: Warehouse, dataset: str) -> str:
-    """A line for each stream, and where they are."""
-    width = max(len(load.name) for load in loads)
-    lines = [f"{load.name:{width}}  {account(load)}" for load in loads]
-    lines.append(f"\nIn {warehouse.name}, dataset {dataset}.")
-    asked = next((load.name for load in loads if load.read and "type" in load.columns), None)
-    if warehouse.question and asked:
-        lines.append(f"To go on: {warehouse.question(f'{dataset}.{asked}')}")
-    return "\n".join(lines)
-
-
-def account(load: StreamLoad) -> str:
-    parts = [f"{load.read:,} read"]
-    if load.new is not None:
-        parts += [f"{load.new:,} new", f"{load.read - load.new:,} again"]
-    if load.first and load.last:
-        parts.append(f"{CURSOR} {moment(load.first)} to {moment(load.last)}")
-    if load.failure:
-        parts.append("failed")
-    return ", ".join(parts)
-
-
-def moment(time: datetime) -> str:
-    return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
