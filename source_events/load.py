@@ -28,7 +28,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_events.runtime import failure
 from source_events.settings.documents import InvalidDocument
 
-NEEDS = "Loading needs dlt: pip install 'airbyte-source-events[load]'"
+NEEDS = "Loading needs dlt: pip install 'source-events[load]'"
 SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "RUNTIME__LOG_LEVEL": "CRITICAL",
