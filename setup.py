@@ -39,9 +39,14 @@ ARROW = [
     "pyarrow>=19,<27",
 ]
 
+LOAD = [
+    *ARROW,
+    "dlt[duckdb,postgres]>=1.31,<2",
+]
+
 TESTS = [
     *SANDBOX,
-    *ARROW,
+    *LOAD,
     "airbyte-connector-models>=0.1.12,<0.2; python_version < '3.13'",
     "check-jsonschema>=0.33,<1",
     "duckdb>=1.4,<3",
@@ -97,6 +102,6 @@ setup(
     },
     python_requires=">=3.10,<3.14",
     install_requires=REQUIREMENTS,
-    extras_require={"arrow": ARROW, "tests": TESTS, "demo": DEMO},
+    extras_require={"arrow": ARROW, "load": LOAD, "tests": TESTS, "demo": DEMO},
     entry_points={"console_scripts": ["source-events=source_events.cli:run"]},
 )

@@ -116,10 +116,20 @@ NO_MESSAGES = (
     "default: org_events, or else",
     "how many records, 1 to …",
     "whole records, one JSON object a line",
+    "load streams into a warehouse, and go on",
+    "duckdb:PATH, postgresql://USER@HOST/DATABASE, parquet:FOLDER, or a destination",
+    "a stream to load; again for another",
+    "where the tables go: a schema or folder",
+    "read everything again, and replace the tables",
     "JSON: ",
     "write detailed log messages too",
     # What `preview` says beneath a table.
     "\nNot shown: …",
+    # What `load` says while it runs and at its end, and what it asks a warehouse.
+    "…: asking the warehouse how far",
+    "…: … records read, loading them",
+    "To go on: …",
+    "SELECT ",
     # What only those meet who change the connector.
     "module … has no attribute …",
     "the answer to a login has no rows",

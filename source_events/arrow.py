@@ -35,7 +35,7 @@ with _logging_as_it_is():
     from source_events.components.windows import Slice
     from source_events.records.columns import ROWS, Columns
     from source_events.records.page import Page
-    from source_events.report import PeopleFilter
+    from source_events.report import PeopleFilter, how_far
     from source_events.settings.catalogue import catalog_of
     from source_events.settings.documents import InvalidDocument
     from source_events.settings.secrets import mask_secrets
@@ -211,6 +211,10 @@ class Events:
         self.close()
         if error is not None and self._failure is not None and error is not self._failure:
             raise self._failure from error
+
+    def how_far(self, records: int) -> str:
+        """For people: how many of its records or contacts, as far as is known, if so many records have been taken."""
+        return how_far(self._stream, records, self._source.runtime.stream(self._stream).counts.now)
 
     def close(self) -> None:
         """End all requests and threads."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,13 @@ COMMANDS = {
     "read": "read the streams of a catalogue, and print their records",
     "catalog": "print a catalogue of all streams, or of those that are named",
     "preview": "show some records of a stream as a table",
+    "load": "load streams into a warehouse, and go on from there the next time",
 }
-FOR_PEOPLE = {"catalog": "source_events.process.catalog", "preview": "source_events.process.preview"}
+FOR_PEOPLE = {
+    "catalog": "source_events.process.catalog",
+    "preview": "source_events.process.preview",
+    "load": "source_events.process.load",
+}
 """The commands beside the protocol's: the module whose `run` is called with the arguments, and shows what people read.
 They have no messages: warnings and errors are sentences on standard error."""
 FILES = {
@@ -41,9 +47,12 @@ NEEDED = {
     "read": ("config", "catalog"),
     "catalog": ("config",),
     "preview": ("config",),
+    "load": ("config",),
 }
 TAKEN = {**NEEDED, "read": ("config", "catalog", "state")}
 MOST_SHOWN = 1000
+LOAD_TO = "SOURCE_EVENTS_LOAD_TO"
+"""The environment variable of a destination, whose password then stands in no list of processes."""
 SETTINGS: Mapping[str, Mapping[str, dict[str, Any]]] = {
     "catalog": {
         "stream": {"action": "append", "metavar": "NAME", "help": "a stream to read; again for another; default: all"}
@@ -53,9 +62,23 @@ SETTINGS: Mapping[str, Mapping[str, dict[str, Any]]] = {
         "limit": {"metavar": "N", "default": "10", "help": f"how many records, 1 to {MOST_SHOWN}; default: 10"},
         "json": {"action": "store_true", "help": "whole records, one JSON object a line"},
     },
+    "load": {
+        "to": {
+            "metavar": "DESTINATION",
+            "help": "duckdb:PATH, postgresql://USER@HOST/DATABASE, parquet:FOLDER, or a destination of dlt by its "
+            f"name; default: the environment variable {LOAD_TO}, the place for a URL with a password",
+        },
+        "stream": {"action": "append", "metavar": "NAME", "help": "a stream to load; again for another; default: all"},
+        "dataset": {"metavar": "NAME", "help": "where the tables go: a schema or folder; default: the system's name"},
+        "full-refresh": {"action": "store_true", "help": "read everything again, and replace the tables"},
+    },
 }
 """The options of a command that are no files, as a parser takes them."""
-SHOWN = {"catalog": " --stream org_events > catalog.json", "preview": " --stream contact_events --limit 20"}
+SHOWN = {
+    "catalog": " --stream org_events > catalog.json",
+    "preview": " --stream contact_events --limit 20",
+    "load": " --to duckdb:events.duckdb",
+}
 """What stands behind the files in a command's example."""
 CATALOG = {
     "streams": [
@@ -131,6 +154,10 @@ def check_usage(arguments: Sequence[str]) -> Namespace:
         if not given.limit.isascii() or not given.limit.isdecimal() or not 1 <= int(given.limit) <= MOST_SHOWN:
             commands[first].error(f"argument --limit: it must be a whole number from 1 to {MOST_SHOWN}")
         given.limit = int(given.limit)
+    if first == "load":
+        given.to = given.to or os.environ.get(LOAD_TO)
+        if not given.to:
+            commands[first].error(f"say where to: --to DESTINATION, or the environment variable {LOAD_TO}")
     return given
 
 
@@ -164,7 +191,7 @@ def _introduction() -> str:
     return (
         "Reads customer events completely, typed, and fast: a source connector of Airbyte's protocol.\n"
         "spec, check, discover and read write the protocol's messages to standard output, one JSON object a\n"
-        "line; catalog and preview are for people. Systems, by their `provider_type`:\n\n" + systems
+        "line; catalog, preview and load are for people. Systems, by their `provider_type`:\n\n" + systems
     )
 
 
@@ -174,6 +201,7 @@ def _calls() -> str:
         f"  {PROGRAM} spec > spec.json\n"
         f"  {PROGRAM} check --config config.json\n"
         f"  {PROGRAM} preview --config config.json\n"
+        f"  {PROGRAM} load --config config.json --to duckdb:events.duckdb\n"
         f"  {PROGRAM} catalog --config config.json > catalog.json\n"
         f"  {PROGRAM} read --config config.json --catalog catalog.json --state state.json > messages.jsonl\n\n"
         f"what is in these files:\n  {PROGRAM} COMMAND --help"

@@ -115,7 +115,9 @@ def test_every_command_for_people_has_a_module_that_runs_it(module):
 def test_help_says_what_there_is():
     code, text, errors = terminal("--help")
     assert (code, errors) == (0, "")
-    assert all(f"  {command} " in text for command in ("spec", "check", "discover", "read", "catalog", "preview"))
+    assert all(
+        f"  {command} " in text for command in ("spec", "check", "discover", "read", "catalog", "preview", "load")
+    )
     assert all(f"  {name} " in text for name in providers.names())
     assert "source-events check --config config.json" in text
 
@@ -169,7 +171,7 @@ EXPECTED_ONE = "source-events read: error: argument --config: expected one argum
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ([], "source-events: error: name a command: spec, check, discover, read, catalog, preview"),
+        ([], "source-events: error: name a command: spec, check, discover, read, catalog, preview, load"),
         *(
             (["preview", "--config", "c.json", f"--limit={limit}"], WRONG_LIMIT)
             for limit in ("0", "1001", "-1", "ten", "1.5", "²")

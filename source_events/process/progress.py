@@ -19,12 +19,13 @@ logger = logging.getLogger("airbyte")
 
 
 @contextmanager
-def told(lines: Callable[[], Sequence[str]]) -> Iterator[None]:
+def told(lines: Callable[[], Sequence[str]], *, beside_output: bool = False) -> Iterator[None]:
     """Tell, until the end of the block, what `lines` says, whatever is being waited for meanwhile.
 
-    Nothing is drawn where standard output is a terminal, too: the messages themselves show how far it is.
+    Nothing is drawn where standard output is a terminal, too, since the messages themselves show how far it is; a
+    command that writes nothing meanwhile is told of `beside_output`.
     """
-    terminal = STANDARD_ERROR if STANDARD_ERROR.is_there and not os.isatty(1) else None
+    terminal = STANDARD_ERROR if STANDARD_ERROR.is_there and (beside_output or not os.isatty(1)) else None
     progress = Progress(lines, terminal, time.monotonic())
     ended = threading.Event()
 

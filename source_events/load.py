@@ -1,0 +1,339 @@
+"""Streams into a warehouse, through dlt, with the state beside the data.
+
+Each stream is a pipeline of its own, so that none suffers from another's failure. The warehouse alone knows how far a
+stream has been loaded: dlt's working folder is begun anew with each load, and so its loss is no special case. The extra
+`load` brings what it needs.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from airbyte_cdk.models import AirbyteStream, FailureType, SyncMode
+from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_events.runtime import failure
+from source_events.settings.documents import InvalidDocument
+
+NEEDS = "Loading needs dlt: pip install 'source-events[load]'"
+SETTINGS = {
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "RUNTIME__LOG_LEVEL": "CRITICAL",
+    # Its own handling of signals would first finish what is being loaded.
+    "RUNTIME__INTERCEPT_SIGNALS": "false",
+    "SCHEMA__NAMING": "sql_ci_v1",
+}
+"""Of dlt, which reads them from the environment. By its default names `createdAt` and `created_at` are one column."""
+
+try:
+    os.environ.update(SETTINGS)
+    import dlt
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from dlt.common.destination import Destination
+    from dlt.common.destination.exceptions import SqlClientNotAvailable, UnknownDestinationModule
+    from dlt.common.pipeline import get_dlt_pipelines_dir
+    from dlt.destinations.exceptions import DatabaseUndefinedRelation
+
+    from source_events import arrow
+    from source_events.parquet import ParquetTable
+except ImportError as error:
+    raise InvalidDocument(f"{NEEDS} ({error}).") from error
+
+ROWS = 1_000_000
+"""Rows of one package: what a load that is stopped repeats at most."""
+CURSOR = "createdAt"
+DUCKDB, PARQUET, POSTGRES = "duckdb:", "parquet:", ("postgresql://", "postgres://")
+COUNT = "SELECT type, count(*) FROM {} GROUP BY 1 ORDER BY 2 DESC"
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """Where the data goes; `name` has no password."""
+
+    destination: Any
+    name: str
+    file_format: str | None = None
+    folder: Path | None = None
+    """That of Parquet files."""
+    question: Callable[[str], str] | None = None
+    """A command that asks a table, by its name."""
+
+
+def warehouse_of(to: str, dataset: str) -> Warehouse:
+    """
+    :raises InvalidDocument: if it is no destination
+    """
+    # With its tables emptied first, as is dlt's default, a load that is stopped would leave them so.
+    safely: Any = {"replace_strategy": "insert-from-staging"}
+    if to.startswith(DUCKDB):
+        path = Path(to.removeprefix(DUCKDB)).expanduser()
+        catalog = path.name.partition(".")[0]
+        if catalog in (dataset, f"{dataset}_staging"):
+            raise InvalidDocument(
+                f"DuckDB calls the file {path.name} `{catalog}`, as the dataset in it is called. "
+                "Choose another file, or another dataset with --dataset NAME."
+            )
+        return Warehouse(
+            dlt.destinations.duckdb(str(path.absolute()), **safely),
+            str(path),
+            question=lambda table: f'duckdb {path} "{COUNT.format(table)}"',
+        )
+    if to.startswith(POSTGRES):
+        place = without_password(to)
+        return Warehouse(
+            dlt.destinations.postgres(to, **safely),
+            place,
+            "csv",
+            question=lambda table: f'psql {place} -c "{COUNT.format(table)}"',
+        )
+    if to.startswith(PARQUET):
+        folder = Path(to.removeprefix(PARQUET)).expanduser()
+        destination = dlt.destinations.filesystem(folder.absolute().as_uri())
+        return Warehouse(destination, str(folder), "parquet", folder.absolute())
+    if not to.isidentifier():
+        raise InvalidDocument(
+            f"There is no destination `{without_password(to)}`; it is duckdb:PATH, postgresql://USER@HOST/DATABASE, "
+            "parquet:FOLDER, or the name of a destination of dlt."
+        )
+    try:
+        return Warehouse(Destination.from_reference(to), to, "parquet" if to == "filesystem" else None)
+    except UnknownDestinationModule:
+        raise InvalidDocument(f"dlt has no destination `{to}`.") from None
+
+
+def hide_password(to: str) -> None:
+    """No output has the password of a URL from now on, in any form."""
+    parts = urlsplit(to)
+    for password in (parts.password, *(value for name, value in parse_qsl(parts.query) if "password" in name)):
+        for form in {password, unquote(password), quote(password, safe="")} if password else ():
+            add_to_secrets(form)
+
+
+def without_password(url: str) -> str:
+    """The URL as programs take it that ask for the password."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user.partition(':')[0]}{at}{host}", query="").geturl() if parts.netloc else url
+
+
+@contextmanager
+def working_folder(purpose: str) -> Iterator[Path]:
+    """An empty folder for dlt, of this purpose alone; nothing of it is needed after a load.
+
+    :raises InvalidDocument: if another load uses it
+    """
+    parent = Path(get_dlt_pipelines_dir()) / "source_events"
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = parent / hashlib.sha256(purpose.encode()).hexdigest()[:16]
+    with folder.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InvalidDocument("Another load into this dataset is running. Wait for its end.") from None
+        shutil.rmtree(folder, ignore_errors=True)
+        yield folder
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass
+class StreamLoad:
+    """The load of one stream, and what has become of it."""
+
+    config: Mapping[str, Any]
+    stream: AirbyteStream
+    warehouse: Warehouse
+    dataset: str
+    folder: Path
+    full_refresh: bool
+    failure: str | None = None
+    read: int = 0
+    new: int | None = None
+    """Rows that the table has more than before, where the destination can count."""
+    first: datetime | None = None
+    last: datetime | None = None
+    _ended: bool = False
+    _doing: Callable[[], str] = field(default=lambda: "")
+
+    @property
+    def name(self) -> str:
+        name: str = self.stream.name
+        return name
+
+    @property
+    def keys(self) -> list[str]:
+        return [name for path in self.stream.source_defined_primary_key or () for name in path]
+
+    @property
+    def columns(self) -> Mapping[str, Any]:
+        columns: Mapping[str, Any] = self.stream.json_schema["properties"]
+        return columns
+
+    def progress(self) -> list[str]:
+        return [self._doing()]
+
+    def run(self) -> None:
+        """Read and load, a million rows at a time, until the stream is at its end or has failed."""
+        self._doing = lambda: f"{self.name}: asking the warehouse how far it has been loaded"
+        try:
+            if self._parquet:
+                self._parquet.remove_unfinished()
+            pipeline = dlt.pipeline(
+                self._pipeline_name,
+                pipelines_dir=str(self.folder),
+                destination=self.warehouse.destination,
+                dataset_name=self.dataset,
+            )
+            pipeline.sync_destination()
+            before = self._count(pipeline)
+            self._load(pipeline)
+            after = self._count(pipeline)
+        except AirbyteTracedException as error:
+            self._fail(error)
+        except Exception as error:
+            self.failure = self.failure or f"{self.name}: {refusal(error)}"
+        else:
+            if after is not None and before is not None:
+                self.new = after if self.full_refresh else after - before
+
+    @property
+    def _pipeline_name(self) -> str:
+        return f"source_events_{self.name}"
+
+    @cached_property
+    def _parquet(self) -> ParquetTable | None:
+        """The table, where dlt can only add to it."""
+        folder = self.warehouse.folder
+        return (
+            ParquetTable(folder / self.dataset, self.name, self._pipeline_name, self.keys, CURSOR) if folder else None
+        )
+
+    @property
+    def _is_whole_list(self) -> bool:
+        """Whether it is read as a whole each time, and cannot be merged."""
+        return self._parquet is not None and SyncMode.incremental not in (self.stream.supported_sync_modes or ())
+
+    def _fail(self, error: AirbyteTracedException) -> None:
+        said = error.message or error.internal_message or ""
+        self.failure = said if said.startswith(f"{self.name}: ") else f"{self.name}: {said}"
+
+    def _load(self, pipeline: Any) -> None:
+        state = state_of(pipeline, self.name)
+        if state and self.full_refresh:
+            # A load that is stopped between the first rows and the last must not go on from the old end.
+            with closing(arrow.read(self.config, self.name)) as nothing:
+                self._load_package(pipeline, nothing, (), replace=False)
+            state = None
+        replace = self.full_refresh or self._is_whole_list
+        if self._parquet and replace:
+            self._parquet.forget()
+        with closing(arrow.read(self.config, self.name, state)) as events:
+            self._doing = lambda: events.how_far(self.read)
+            batches = self._batches(events)
+            while not self._ended:
+                # What fails at once must not empty a table.
+                batch = next(batches, None)
+                if batch is None and self.failure:
+                    return
+                whole = chain([] if batch is None else [batch], batches)
+                del batch
+                self._load_package(pipeline, events, whole, replace=replace)
+                replace = False
+
+    def _batches(self, events: arrow.Events) -> Iterator[pa.RecordBatch]:
+        """All batches, also of a stream that fails then: they are as good as those before a stop."""
+        try:
+            for batch in events:
+                self.read += batch.num_rows
+                self._note_times(batch)
+                yield self._parquet.new(batch) if self._parquet else batch
+        except AirbyteTracedException as error:
+            self._fail(error)
+        self._ended = True
+
+    def _load_package(
+        self, pipeline: Any, events: arrow.Events, batches: Iterable[pa.RecordBatch], *, replace: bool
+    ) -> None:
+        """Load up to a million rows and, with them, the state behind them."""
+
+        def package() -> Iterator[pa.Table]:
+            yield plain(events.schema.empty_table())
+            rows = 0
+            for batch in batches:
+                yield plain(pa.Table.from_batches([batch]))
+                rows += batch.num_rows
+                if rows >= ROWS:
+                    break
+            if self.failure and self._is_whole_list:
+                raise failure(self.failure, FailureType.transient_error)
+            self._doing = lambda: f"{self.name}: {self.read:,} records read, loading them"
+            dlt.current.resource_state()["state"] = events.state
+
+        disposition: Any = "replace" if replace else "append" if self._parquet else "merge"
+        resource = dlt.resource(
+            package,
+            name=self.name,
+            write_disposition=disposition,
+            primary_key=self.keys,
+            columns={each.name: {"data_type": "json"} for each in events.schema if is_json(each.type)},
+        )
+        pipeline.run(resource, loader_file_format=self.warehouse.file_format)
+        self._doing = lambda: events.how_far(self.read)
+
+    def _note_times(self, batch: pa.RecordBatch) -> None:
+        if CURSOR in batch.schema.names:
+            times = pc.min_max(batch.column(CURSOR)).as_py()
+            found = [each for each in (self.first, self.last, times["min"], times["max"]) if each]
+            self.first, self.last = min(found, default=None), max(found, default=None)
+
+    def _count(self, pipeline: Any) -> int | None:
+        """The rows of the table, where the destination can count."""
+        if self.name not in (pipeline.default_schema.tables if pipeline.default_schema_name else ()):
+            return 0
+        try:
+            with pipeline.sql_client() as client:
+                table = client.make_qualified_table_name(self.name)
+                return int(client.execute_sql(f"SELECT COUNT(*) FROM {table}")[0][0])
+        except DatabaseUndefinedRelation:
+            return 0
+        except SqlClientNotAvailable:
+            return None
+
+
+def state_of(pipeline: Any, stream: str) -> Mapping[str, Any] | None:
+    """The state that was loaded with the last rows of the stream; with none, all of it is read."""
+    sources = pipeline.state.get("sources", {}).values()
+    found = (source.get("resources", {}).get(stream, {}).get("state") for source in sources)
+    return next((state for state in found if state), None)
+
+
+def is_json(type: pa.DataType) -> bool:
+    return isinstance(type, pa.JsonType)
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """JSON as text: dlt does not know Arrow's type for it."""
+    return table.cast(
+        pa.schema([(each.name, pa.string() if is_json(each.type) else each.type) for each in table.schema])
+    )
+
+
+def refusal(error: BaseException) -> str:
+    """What the warehouse says, in one sentence."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return f"the load failed: {said.rstrip('.')}. Mend that, and load again: it goes on from what the warehouse has."
