@@ -21,7 +21,7 @@ export DEMO_PYTHON := $(CURDIR)/$(DEMO_VENV)/bin/python
 export DBT := $(CURDIR)/$(DBT_VENV)/bin/dbt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit bench bench-quick bench-growth bench-workers bench-pages soak image-test contract dist \
+.PHONY: help demo test lint unit bench bench-quick bench-growth bench-workers bench-pages soak load-test image-test contract dist \
 	constraints form clean
 
 help: ## list the targets
@@ -30,8 +30,8 @@ help: ## list the targets
 demo: $(VENV)/installed $(DEMO_VENV)/installed ## load the sandbox's events into a warehouse and look at them
 	$(DEMO_PYTHON) -m demo
 
-test: lint $(DEMO_VENV)/installed $(DBT_VENV)/installed ## lint, then all tests but those of the container image
-	$(VENV)/bin/pytest -n 2 --dist loadfile -m "not image" unit_tests integration_tests
+test: lint $(DEMO_VENV)/installed $(DBT_VENV)/installed ## lint, then all tests but those of loading and of the container image
+	$(VENV)/bin/pytest -n 2 --dist loadfile -m "not image and not load" unit_tests integration_tests
 
 lint: $(VENV)/installed ## ruff and mypy
 	$(VENV)/bin/ruff check
@@ -61,6 +61,9 @@ bench-pages: $(VENV)/installed $(BENCH_VENV)/installed ## write the results' pag
 
 soak: $(VENV)/installed ## read two million events while everything goes wrong now and then: three minutes
 	$(VENV)/bin/python -m integration_tests.soak
+
+load-test: $(VENV)/installed ## load into DuckDB, Postgres and Parquet, twice, killed and failing
+	$(VENV)/bin/pytest -m load integration_tests
 
 image-test: $(VENV)/installed ## build the container image and test it
 	$(VENV)/bin/pytest -m image integration_tests

@@ -84,6 +84,7 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     return Warehouse(f"parquet:{tmp_path / 'parquet'}", ask, tmp_path / "parquet")
 
 
+pytestmark = pytest.mark.load
 every_warehouse = pytest.mark.parametrize("warehouse", WAREHOUSES, indirect=True)
 
 

@@ -26,8 +26,8 @@ CERTIFICATES = {
         (2, 18, 19, 20, 21),
         (
             "it shows a certificate of an authority that is not known here",
-            "If the authority is your organisation's own, as where a proxy opens the connections, let "
-            "`REQUESTS_CA_BUNDLE` name a file with its certificate.",
+            "Check `provider.api_url`. If the authority is your organisation's own, as where a proxy opens the "
+            "connections, let `REQUESTS_CA_BUNDLE` name a file with its certificate.",
         ),
     ),
     **dict.fromkeys(
