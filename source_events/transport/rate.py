@@ -47,9 +47,9 @@ class Rate:
     that is no limit any more. Other than there the length of the curve is fixed and not its steepness, so that
     refusals are as rare for a server that allows one request a second as for one that allows two hundred.
 
-    A refusal in the first second tells that there may be a limit, and little about what it is: a server that refuses the
-    very first request for another reason must not be asked once in ten seconds from then on. So that rate is taken to
-    be one a second at least, and its curve is shorter.
+    A refusal in the first second tells that there may be a limit, and little about what it is: a server that refuses
+    the very first request for another reason must not be asked once in ten seconds from then on. So that rate is taken
+    to be one a second at least, and its curve is shorter.
 
     Refusals of requests that left before the rate fell say nothing new. If nothing is answered since, as when a quota
     is spent, all requests pause, longer each time.
