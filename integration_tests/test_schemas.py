@@ -21,7 +21,7 @@ FORMS: list[tuple[str, dict[str, Any]]] = [
     *((provider, {}) for provider in providers.names()),
     ("cloud4wi", {"shape": "flat"}),
     ("swipe_one", {"time_field": "createdAt", "native_ids": True}),
-    ("app_market", {"ids": "event_id", "contact_ids": "contact_id", "id_form": "number"}),
+    ("app_market", {"ids": "event_id", "contact_ids": "contact_id"}),
     ("app_market", {"ids": "_id", "contact_ids": "_id", "time_field": "created_at", "time_notation": "offset"}),
     ("app_market", {"ids": "none", "time_field": "timestamp", "time_notation": "milliseconds"}),
     ("app_market", {"time_field": "createdAt", "contact_field": "contactId", "type_field": "type"}),
@@ -39,6 +39,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.mark.parametrize(("provider", "form"), FORMS, ids=[f"{name} {' '.join(form)}" for name, form in FORMS])
 def test_every_record_is_as_announced(sandbox: Sandbox, provider: str, form: dict[str, Any]) -> None:
+    sandbox.control.reset()
     sandbox.control.behaviour(provider, **form)
     config = systems.config(provider, sandbox, **PUBLISHED)
     (announced,) = [message["catalog"] for message in run("discover", config=config).messages if "catalog" in message]

@@ -163,8 +163,8 @@ def test_a_certificate_that_nobody_vouches_for_gets_no_request(
     assert output.records(stream) == server.requests == []
     [error] = output.errors
     for message in (error["message"], checked.connection_status["message"]):
-        assert "certificate" in message
-        assert "`provider.api_url`" in message
+        assert "certificate of an authority that is not known here" in message
+        assert "`REQUESTS_CA_BUNDLE`" in message
     assert not any("Traceback" in line for line in output.logs)
 
 
@@ -176,7 +176,8 @@ def test_no_redirect_leads_from_https_to_http(
         settings, stream = configurations(server.url)[kind]
         trusted = {"REQUESTS_CA_BUNDLE": str(server.certificate)}
         output = connector.read({**settings, "num_workers": 1}, stream, environment=trusted)
-        assert len(server.requests) == 1
+        # The CDK has two threads at least, and the second slice may wait for its turn when the first is refused.
+        assert 1 <= len(server.requests) <= 2
     assert control.requests() == []
     [error] = output.errors
     assert error["failure_type"] == "config_error"
@@ -225,11 +226,15 @@ def test_a_password_of_any_characters_is_masked_in_every_form(
         assert_no_secret(output.text, [secret])
 
 
-def test_a_scroll_is_in_no_error(sandbox: Sandbox, control: Control, connector: PreparedConnector) -> None:
+@pytest.mark.parametrize(("fault", "status"), [({"reset": True}, 0), ({"status": 503}, 1)], ids=["halved", "failed"])
+def test_a_scroll_is_in_no_line(
+    sandbox: Sandbox, control: Control, connector: PreparedConnector, fault: dict[str, Any], status: int
+) -> None:
+    """A slice whose scroll breaks off is halved until no page has to be continued."""
     control.behaviour("cloud4wi", page_cap=5)
-    control.add_fault(query={"scrollId": "."}, reset=True, times=None)
+    control.add_fault(query={"scrollId": "."}, times=None, **fault)
     output = connector.read(cloud4wi.config(sandbox.url, num_workers=1), "org_events")
-    assert output.status == 1
+    assert output.status == status
     asked = {request["query"]["scrollId"] for request in control.requests() if "scrollId" in request["query"]}
     assert asked
     assert_no_secret(output.text, sorted(asked))
