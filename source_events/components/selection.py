@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -157,9 +158,17 @@ def _normalize(envelopes: list[Envelope]) -> None:
 
 
 def unreadable_time(error: UnreadableTime) -> AirbyteTracedException:
-    local = " It has no time zone, and none is given for it." if LOCAL_TIME.fullmatch(error.time) else ""
+    local = " It has no time zone, and none is given for it." if _is_local(error.time) else ""
     message = f"Record {error.record_id[:100]} has a time that cannot be read: {error.time[:100]!r}.{local}"
     return failure(message, FailureType.system_error)
+
+
+def _is_local(time: str) -> bool:
+    """Whether it is a time of some clock: one that no clock shows lacks more than a zone."""
+    try:
+        return LOCAL_TIME.fullmatch(time) is not None and bool(datetime.fromisoformat(time[:19]))
+    except ValueError:
+        return False
 
 
 def _is_whole_second(time: str) -> bool:
