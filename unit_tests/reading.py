@@ -78,10 +78,14 @@ def stream_state(stream: str, state: Mapping[str, Any]) -> list[AirbyteStateMess
 
 @dataclass
 class Output:
-    """The messages of a read as JSON, in their order, and the error that ended it."""
+    """The messages of a read as JSON, in their order, and the error that ended it.
+
+    `lines` are the messages as they were written, where they were.
+    """
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     failure: Exception | None = None
+    lines: list[bytes] = field(default_factory=list)
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [message[kind.lower()] for message in self.messages if message["type"] == kind]
@@ -146,5 +150,6 @@ def read_lines(*streams: str, config: Mapping[str, Any] | None = None) -> Output
             writer.write(entrypoint.airbyte_message_to_string(message) + "\n")
     except AirbyteTracedException as failure:
         output.failure = failure
-    output.messages = [json.loads(line) for line in written.getvalue().splitlines()]
+    output.lines = written.getvalue().splitlines()
+    output.messages = [json.loads(line) for line in output.lines]
     return output

@@ -50,8 +50,11 @@ def values(document: Any) -> Iterator[str]:
 
 
 def messages(folder: Path) -> Iterator[str]:
-    """Everything in a package that reads as words: of its modules, and of its documents but forms and schemas."""
-    for path in sorted(folder.rglob("*.py")):
+    """Everything in a package that reads as words: of its modules, and of its documents but forms and schemas.
+
+    Nothing of the module that writes new providers: no user meets it.
+    """
+    for path in sorted(set(folder.rglob("*.py")) - {folder / "providers" / "new.py"}):
         yield from filter(_is_prose, texts(path.read_text(encoding="utf-8")))
     for path in sorted(folder.rglob("*.yaml")):
         if path.name != "spec.yaml":

@@ -25,7 +25,9 @@ def schemas(provider: str) -> dict[str, dict[str, Any]]:
 
 
 def examples(provider: str) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = json.loads((EXAMPLES / f"{provider}.json").read_text(encoding="utf-8"))
+    """Of a provider without a file none, so that a test says so and not the collection of all."""
+    path = EXAMPLES / f"{provider}.json"
+    found: dict[str, list[dict[str, Any]]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if provider == "cloud4wi":
         found["events"] += responses.example()["events"]
     return found
@@ -53,7 +55,7 @@ def types(field: dict[str, Any]) -> set[str]:
 
 @pytest.mark.parametrize("provider", providers.names())
 def test_there_are_examples_of_every_stream(provider):
-    assert set(examples(provider)) == set(schemas(provider))
+    assert set(examples(provider)) == set(schemas(provider)), f"they belong into {EXAMPLES.name}/{provider}.json"
 
 
 @pytest.mark.parametrize(("schema", "record"), DOCUMENTED)
