@@ -21,7 +21,10 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Event:
-    """`fields` are further fields of its row, which the API's own come before: `{**event.fields, "event_id": ...}`."""
+    """The id is a number, for APIs that have such.
+
+    `fields` are further fields of its row, which the API's own come before: `{**event.fields, "event_id": ...}`.
+    """
 
     id: str
     time: datetime

@@ -48,7 +48,7 @@ def events() -> list[Event]:
         END + SECOND,
     ]
     return [
-        Event(f"event-{number}", time, f"contact-{number % 3 + 1}", f"type-{number % 2 + 1}", NATIVE)
+        Event(f"{1000 + number}", time, f"contact-{number % 3 + 1}", f"type-{number % 2 + 1}", NATIVE)
         for number, time in enumerate(times)
     ]
 

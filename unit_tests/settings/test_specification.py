@@ -129,6 +129,7 @@ def test_the_common_fields_are_those_of_the_contract():
 
 @pytest.mark.parametrize("provider", BRANCHES)
 def test_the_fields_of_a_provider_are_those_of_the_contract(provider):
+    assert provider in OF_PROVIDERS, "users' configurations depend on its fields: OF_PROVIDERS must have them"
     assert contract(BRANCHES[provider]) == {"provider_type": "required", **OF_PROVIDERS[provider]}
 
 
