@@ -41,6 +41,9 @@ def test_the_login_that_it_shows_is_made(tmp_path: Path, monkeypatch: pytest.Mon
     requester = {**EXAMPLE["definitions"]["requester"], **shown}
     manifest = {**EXAMPLE, "definitions": {**EXAMPLE["definitions"], "requester": requester}}
     (tmp_path / "registry/papyrus/manifest.yaml").write_text(yaml.safe_dump(manifest))
+    spec = providers.connection_specification("papyrus")
+    spec["properties"] |= {"client_id": {"type": "string"}, "client_secret": {"type": "string"}}
+    (tmp_path / "registry/papyrus/spec.yaml").write_text(yaml.safe_dump(spec))
     asked: list[Request] = []
 
     def answer(made: Request) -> Response:
