@@ -26,6 +26,10 @@ EXPIRED_STATUSES = frozenset((400, 404, 409, 410))
 """Client errors that tell, in answer to a scroll's token, that the scroll has expired."""
 
 
+OF_THE_ENDPOINT = frozenset((403, 404, 410))
+"""What is said of an endpoint and not of a request's parameters."""
+
+
 class Passing(Exception):
     """What time mends: the request is worth another attempt.
 
@@ -62,13 +66,19 @@ class Gone(Exception):
 
 
 class Refused(Exception):
-    """No attempt will fare better. The text says what to mend."""
+    """No attempt will fare better. The text says what to mend.
 
-    def __init__(self, message: str, failure_type: FailureType, *, everywhere: bool = False) -> None:
+    `everywhere`: no request of any stream will. `here_only`: other slices of the stream may.
+    """
+
+    def __init__(
+        self, message: str, failure_type: FailureType, *, everywhere: bool = False, here_only: bool = False
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.failure_type = failure_type
         self.everywhere = everywhere
+        self.here_only = here_only
 
 
 @dataclass(frozen=True)
@@ -152,6 +162,7 @@ def judge(reply: Reply, refusals: Sequence[Refusal], *, continues_scroll: bool) 
         f"{refusal.message} (The API answered {status_of(reply)}{_explanation(reply)}.)",
         refusal.failure_type,
         everywhere=reply.status == 401,
+        here_only=refusal.failure_type is FailureType.system_error and reply.status not in OF_THE_ENDPOINT,
     )
 
 

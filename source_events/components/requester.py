@@ -35,7 +35,7 @@ from source_events.components.paging import Continuation, Link
 from source_events.components.templates import NAMES, Bounds, Template
 from source_events.components.windows import Slice, Windows
 from source_events.records.page import Answer
-from source_events.runtime import Runtime, StreamRun
+from source_events.runtime import Runtime, StreamRun, failure
 from source_events.transport.body import BodyTooLarge
 from source_events.transport.network import Reply, stays_with
 
@@ -127,6 +127,8 @@ class Requester:
             return None
         except Refused as refused:
             everywhere = refused.everywhere or self.ends_all
+            if refused.here_only and not everywhere:
+                raise failure(refused.message, refused.failure_type) from None
             raise self._stream.fail(refused.message, refused.failure_type, ends_all=everywhere) from None
 
     def _attempt(
@@ -204,7 +206,7 @@ class Requester:
             raise undocumented(reply, error) from error
         except AnswerRefused as refused:
             message = f"The API refused the request: {excerpt(str(refused))}"
-            raise Refused(message, FailureType.system_error) from refused
+            raise Refused(message, FailureType.system_error, here_only=True) from refused
         answer.memory, reply.memory = reply.memory, None
         return answer
 
