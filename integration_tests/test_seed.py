@@ -515,7 +515,7 @@ def test_a_login_that_goes_wrong_is_told_in_words_only(shared: Sandbox, seed: Se
     shared.control.add_fault(method="POST", path="login$", status=200, body="<html>Maintenance</html>", times=None)
     result = seed(for_carecloud(shared))
     assert result.status == 1
-    assert "something else than the documented JSON" in result.text
+    assert "a body that is not the documented JSON" in result.text
     assert [line for line in result.text.splitlines() if line.startswith("{")] == []
 
 

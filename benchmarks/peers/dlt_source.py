@@ -14,7 +14,8 @@ import dlt
 import requests
 from dlt.destinations import filesystem
 from dlt.sources.helpers.rest_client.paginators import JSONResponseCursorPaginator
-from dlt.sources.rest_api import RESTAPIConfig, rest_api_source
+from dlt.sources.rest_api import rest_api_source
+from dlt.sources.rest_api.typing import RESTAPIConfig
 
 
 def token(config: dict[str, Any]) -> str:
