@@ -174,6 +174,8 @@ class EventsDeclarativeSource(ConcurrentDeclarativeSource):
         while not workers.is_done():
             with suppress(Empty):
                 queue.get(timeout=0.01)
+        # A future is done a moment before its thread is.
+        workers._threadpool.shutdown(wait=True)
 
     def read_pages(
         self, catalog: ConfiguredAirbyteCatalog, state: Sequence[AirbyteStateMessage] = (), told: Told = untold
