@@ -62,6 +62,15 @@ def dlt(folder: Path) -> Iterator[str]:
 READERS: dict[str, Callable[[Path], Iterator[str]]] = {"airbyte": airbyte, "singer": singer, "dlt": dlt}
 
 
+def check_number(expected: int, output: Path) -> None:
+    """
+    :raises Incomplete: if an output of Airbyte's form has not so many records, each with an id of its own
+    """
+    ids = list(airbyte(output))
+    if len(ids) != expected or len(set(ids)) != expected:
+        raise Incomplete(f"{len(ids)} records with {len(set(ids))} ids were read; there are {expected}.")
+
+
 def check_numbers(ids: Iterable[str], expected: Sequence[int]) -> None:
     """Compare streamed events by their numbers, one byte each.
 

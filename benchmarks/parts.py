@@ -7,13 +7,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks import programs
 from benchmarks.carecloud import check as check_property_records
 from benchmarks.carecloud import property_records
-from benchmarks.completeness import READERS, check_numbers
+from benchmarks.completeness import READERS, check_number, check_numbers
 from benchmarks.cost import Cost, measure, median
 from benchmarks.programs import Program, Task
 from sandbox.cloud4wi.feed import Selection
@@ -52,6 +53,8 @@ class Row:
     startup: Cost | None = None
     requests: int | None = None
     unit: str = "record"
+    pages: int | None = None
+    """Answers with rows."""
 
     @property
     def beyond(self) -> float:
@@ -67,6 +70,11 @@ class Row:
         """Units a second of wall time beyond start-up; nothing where that took longer in the end."""
         seconds = self.cost.wall - (self.startup.wall if self.startup else 0)
         return self.records / seconds if seconds > 0 else None
+
+    @property
+    def requests_per_page(self) -> float | None:
+        """Requests for each page with rows, logins included."""
+        return self.requests / self.pages if self.requests and self.pages else None
 
 
 def say(text: str) -> None:
@@ -93,7 +101,7 @@ def compare(part: str, entries: Sequence[Entry], rounds: int, sandbox: Sandbox, 
     """
     costs: dict[str, list[Cost]] = {entry.program.name: [] for entry in entries}
     idle: dict[str, list[Cost]] = {name: [] for name in costs}
-    requests: dict[str, int] = {}
+    counts: dict[str, dict[str, int]] = {}
     for entry in entries:
         if entry.check:
             _run(entry.program, entry.task, entry.check)
@@ -104,13 +112,22 @@ def compare(part: str, entries: Sequence[Entry], rounds: int, sandbox: Sandbox, 
             idle[name].append(_run(entry.program, entry.idle))
             sandbox.control.clear_requests()
             costs[name].append(_run(entry.program, entry.task))
-            requests[name] = sandbox.control.counts()["requests"]
+            counts[name] = sandbox.control.counts()
             say(
                 f"{part}, round {number + 1}: {name}: {costs[name][-1].cpu:.2f} CPU s, "
                 f"start-up {idle[name][-1].cpu:.2f}, {costs[name][-1].wall:.1f} s, {costs[name][-1].memory:.0f} MB"
             )
     return [
-        Row(part, name, entry.records, median(costs[name]), median(idle[name]), requests[name], unit)
+        Row(
+            part,
+            name,
+            entry.records,
+            median(costs[name]),
+            median(idle[name]),
+            counts[name]["requests"],
+            unit,
+            counts[name]["pages"],
+        )
         for entry in entries
         for name in [entry.program.name]
     ]
@@ -269,6 +286,20 @@ def carecloud(scale: Scale) -> list[Row]:
         return compare("carecloud", entries, max(scale.rounds - 1, 1), sandbox)
 
 
+def requests(scale: Scale) -> list[Row]:
+    """How many requests a page costs the connector where a system has windows, or a page for each contact."""
+    data: dict[str, Any] = {"contacts": CONTACTS, "start": START, "end": END, "no_example": True}
+    with Sandbox(events=scale.carecloud, **data) as sandbox, Sandbox(events=0, **data) as empty:
+        entries = []
+        for provider, stream in (("carecloud", "org_events"), ("swipe_one", "contact_events")):
+            expected = len(sandbox.control.event_ids(provider))
+            task = Task(sandbox.url, START, END, stream, provider=provider)
+            program = programs.renamed(programs.connector(), f"{provider}, {stream}")
+            check = partial(check_number, expected)
+            entries.append(Entry(program, task, replace(task, url=empty.url), expected, check))
+        return compare("requests", entries, 1, sandbox)
+
+
 PARTS: dict[str, Callable[[Scale], list[Row]]] = {
     "startup": startup,
     "read": read,
@@ -276,4 +307,5 @@ PARTS: dict[str, Callable[[Scale], list[Row]]] = {
     "memory": memory,
     "contacts": contacts,
     "carecloud": carecloud,
+    "requests": requests,
 }

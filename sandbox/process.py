@@ -112,7 +112,7 @@ class Control:
         return entries
 
     def counts(self) -> dict[str, int]:
-        """The numbers of `requests`, of `rows` in their answers, and the `max_in_flight`."""
+        """The numbers of `requests`, of answers with rows (`pages`), of their `rows`, and the `max_in_flight`."""
         counts: dict[str, int] = self._send("GET", "requests/count")
         return counts
 

@@ -69,9 +69,10 @@ class RequestLog:
         self.max_in_flight = self.in_flight
 
     def counts(self) -> dict[str, int]:
-        """The log of a long read is large; this is what of it a benchmark wants."""
-        rows = sum(entry.rows or 0 for entry in self.entries)
-        return {"requests": len(self.entries), "rows": rows, "max_in_flight": self.max_in_flight}
+        """The log of a long read is large; this is what of it a benchmark wants. `pages` are answers with rows."""
+        rows = [entry.rows for entry in self.entries if entry.rows]
+        counts = {"requests": len(self.entries), "pages": len(rows), "rows": sum(rows)}
+        return {**counts, "max_in_flight": self.max_in_flight}
 
     def as_json(self, last: int | None = None) -> dict[str, Any]:
         """The last entries, or all; the other numbers are of all."""
