@@ -107,6 +107,12 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     return completed
 
 
+def form_of(provider_type: str) -> dict[str, Any]:
+    """The fields that a configuration of this provider may have, a JSON schema."""
+    schema = _schema()
+    return {**schema, "properties": {**schema["properties"], "provider": _branch(schema, provider_type)}}
+
+
 @cache
 def _schema() -> dict[str, Any]:
     """Read once, because a command checks its configuration more than once."""

@@ -254,6 +254,15 @@ class TestMistakesThatAreFoundAtOnce:
         [
             (requested(parameters={"since": "{{ stream_partition.start }}"}), "speaks of `stream_partition`"),
             (requested(parameters={"page": "{{ next_page_token }}"}), "speaks of `next_page_token`"),
+            (
+                requested(headers={"Account": "{{ config['provider']['acount_id'] }}"}),
+                "`provider.acount_id`, which is no",
+            ),
+            (
+                mapped(organization="{{ config['provider']['acount_id'] }}"),
+                "It has account_id, api_key, api_url, provider",
+            ),
+            (requested(url="{{ config['provider']['api_url'] }"), "is no template: "),
             (requested(request_parameters={"a": "b"}), "Requester has no field `request_parameters`"),
             (requested(body={"filter": "x"}, method="POST"), "a request with a `body` has none"),
             (requested(refusals={404: {"mesage": "x"}}), "has no field `mesage`"),
@@ -314,11 +323,11 @@ class TestMistakesThatAnswersShow:
             ),
         ],
     )
-    def test_each_is_one_clear_error_and_no_record(self, api, change, edit, message):
+    def test_each_is_one_clear_error_at_once_and_no_record(self, api, change, waits, edit, message):
         change(edit)
         output = read("org_events", config=CONFIG)
         assert message in failure_of(output)
-        assert output.records() == []
+        assert (output.records(), waits) == ([], [])
 
     @pytest.mark.parametrize(
         ("data", "message"),
@@ -328,9 +337,10 @@ class TestMistakesThatAnswersShow:
         ],
         ids=["two lists", "no list"],
     )
-    def test_rows_that_are_no_list_are_one_error(self, api, data, message):
+    def test_rows_that_are_no_list_are_one_error_at_once(self, api, waits, data, message):
         api.changed = lambda answer: {**answer, "data": data}
         assert message in failure_of(read("org_events", config=CONFIG))
+        assert waits == []
 
     def test_without_a_paging_nothing_is_cut_off_in_silence(self, api, change):
         change(lambda manifest: manifest["definitions"]["events"].pop("paging"))
