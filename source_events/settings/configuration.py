@@ -17,6 +17,7 @@ from isodate import duration_isoformat, parse_duration
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
+from source_events.components.templates import InvalidManifest
 from source_events.settings import dates
 from source_events.settings.documents import read_document
 from source_events.settings.specification import specification
@@ -133,10 +134,17 @@ def _problems(config: Any) -> Iterator[str]:
 
 
 def _branch(schema: Mapping[str, Any], provider_type: str) -> dict[str, Any]:
+    """
+    :raises InvalidManifest: if it does not say where the API is
+    """
     branches = schema["properties"]["provider"]["oneOf"]
     found: dict[str, Any] = next(
         branch for branch in branches if branch["properties"]["provider_type"]["const"] == provider_type
     )
+    if "api_url" not in found["properties"]:
+        raise InvalidManifest(
+            f"The form of {provider_type} has no `api_url`, the address that its requests begin with."
+        )
     return found
 
 

@@ -293,6 +293,13 @@ class TestMistakesThatAreFoundAtOnce:
             SourceEvents().discover(LOGGER, CONFIG)
         assert caught.value.failure_type is FailureType.system_error
 
+    def test_so_does_a_form_that_does_not_say_where_the_api_is(self, folder):
+        spec = yaml.safe_load((folder / "spec.yaml").read_text())
+        spec["properties"].pop("api_url")
+        (folder / "spec.yaml").write_text(yaml.safe_dump(spec))
+        with pytest.raises(AirbyteTracedException, match="The form of papyrus has no `api_url`, the address that"):
+            SourceEvents().discover(LOGGER, CONFIG)
+
     def test_a_check_tells_them_in_a_sentence(self, folder, change):
         change(mapped(rows="data events"))
         status = SourceEvents().check(LOGGER, CONFIG)
