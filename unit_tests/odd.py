@@ -23,7 +23,9 @@ class Case:
     around: tuple[bytes, bytes]
     added: frozenset[str] = frozenset(ENVELOPE_FIELDS)
     required: tuple[tuple[str, ...], ...] = ()
-    """The paths to the fields without which a row is an error."""
+    """The paths to its id and its time: a row without one, or with nothing there, is an error."""
+    id: str = "e"
+    """The row's, as the record has it."""
 
     def body(self, *rows: bytes) -> bytes:
         return self.around[0] + b",".join(rows) + self.around[1]
