@@ -13,6 +13,8 @@ BENCH_VENV := .venv-bench
 DIST_VENV := .venv-dist
 # So does dbt.
 DBT_VENV := .venv-dbt
+# What changes the code to see whether a test notices is no part of what the tests need.
+MUTANTS_VENV := .venv-mutants
 
 # PyAirbyte looks the connector up in the public registry otherwise.
 export AIRBYTE_OFFLINE_MODE := 1
@@ -21,7 +23,7 @@ export DEMO_PYTHON := $(CURDIR)/$(DEMO_VENV)/bin/python
 export DBT := $(CURDIR)/$(DBT_VENV)/bin/dbt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit bench bench-quick bench-growth bench-workers bench-pages soak load-test image-test contract dist \
+.PHONY: help demo test lint unit bench bench-quick bench-growth bench-workers bench-pages soak load-test image-test mutants contract dist \
 	constraints form clean
 
 help: ## list the targets
@@ -68,6 +70,9 @@ load-test: $(VENV)/installed ## load into DuckDB, Postgres and Parquet, twice, k
 image-test: $(VENV)/installed ## build the container image and test it
 	$(VENV)/bin/pytest -m image integration_tests
 
+mutants: $(MUTANTS_VENV)/installed ## change the code in a hundred random places, and see that unit tests fail: an hour
+	$(MUTANTS_VENV)/bin/python -m unit_tests.mutants $(MUTANTS)
+
 contract: $(VENV)/installed ## compare all requests to CareCloud with its OpenAPI definition: CARECLOUD_OPENAPI=openapi.yaml
 	$(VENV)/bin/python -m integration_tests.contract
 
@@ -94,7 +99,7 @@ form: $(VENV)/installed ## draw the connection form as pictures into docs/form, 
 	@node .form/draw.mjs
 
 clean: ## remove the environments and everything that was built
-	rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) $(DIST_VENV) $(DBT_VENV) .demo .form build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) $(DIST_VENV) $(DBT_VENV) $(MUTANTS_VENV) .mutants .demo .form build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/installed: setup.py constraints.txt
@@ -117,6 +122,13 @@ $(BENCH_VENV)/installed: benchmarks/requirements.txt
 	$(call environment,$(BENCH_VENV))
 	@echo "Installing the tools to compare with into $(BENCH_VENV): one to two minutes ..."
 	@$(BENCH_VENV)/bin/python -m pip install -qq --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@
+
+$(MUTANTS_VENV)/installed: setup.py constraints.txt unit_tests/mutants/requirements.txt
+	$(call environment,$(MUTANTS_VENV))
+	@echo "Installing the connector, its tests and cosmic-ray into $(MUTANTS_VENV): two to four minutes ..."
+	@$(MUTANTS_VENV)/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt \
+		-e '.[tests]' -r unit_tests/mutants/requirements.txt
 	@touch $@
 
 $(DIST_VENV)/installed: .github/release-requirements.txt

@@ -1,11 +1,12 @@
-"""The systems that the demo syncs. A further one is added by adding an entry to `PROVIDERS`."""
+"""The systems that the demo syncs: all of the connection form, in its order."""
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox import app_market, carecloud, cloud4wi, swipe_one
+from sandbox.provider import Options, load_providers
+from source_events import providers
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,6 @@ class Provider:
     """How the demo reads one system.
 
     name: the provider's folder in the sandbox, and the schema that its tables go to.
-    connection: the connector's `provider` block for the sandbox at this address.
     streams: those that hold every event of the sandbox, the first of them for the view of all systems; all other
         streams are synced too.
     columns: what tells an event from all others, as SQL; `told` makes of them the text by which the sandbox tells it.
@@ -22,7 +22,6 @@ class Provider:
 
     name: str
     title: str
-    connection: Callable[[str], Mapping[str, Any]]
     streams: tuple[str, ...] = ("org_events", "contact_events")
     columns: str = "id"
     told: Callable[..., str] = str
@@ -33,24 +32,12 @@ class Provider:
         """The table with every event, where all systems are looked at together."""
         return f"{self.name}.{self.streams[0]}"
 
-
-def _cloud4wi(url: str) -> Mapping[str, Any]:
-    return {
-        "provider_type": "cloud4wi",
-        "organization_id": cloud4wi.ORGANIZATION_ID,
-        "client_key": cloud4wi.CLIENT_KEY,
-        "client_secret": cloud4wi.CLIENT_SECRET,
-        "api_url": url,
-    }
-
-
-def _swipe_one(url: str) -> Mapping[str, Any]:
-    return {
-        "provider_type": "swipe_one",
-        "workspace_id": swipe_one.WORKSPACE_ID,
-        "api_key": swipe_one.API_KEY,
-        "api_url": f"{url}/api",
-    }
+    def connection(self, url: str) -> Mapping[str, Any]:
+        """The connector's `provider` block for the sandbox at this address."""
+        (sandboxed,) = (each for each in load_providers(Options(events=0)) if each.name == self.name)
+        described: Mapping[str, Any] = sandboxed.describe(url).config
+        block: Mapping[str, Any] = described["provider"]
+        return block
 
 
 def _swipe_one_event(contact: str, kind: str, time: str, properties: str, created_by: str | None) -> str:
@@ -58,45 +45,21 @@ def _swipe_one_event(contact: str, kind: str, time: str, properties: str, create
     return json.dumps([contact, kind, time, json.loads(properties), author], sort_keys=True)
 
 
-def _app_market(url: str) -> Mapping[str, Any]:
-    return {
-        "provider_type": "app_market",
-        "instance_id": app_market.INSTANCE_ID,
-        "api_secret": app_market.API_SECRET,
-        "api_url": f"{url}{app_market.BASE}",
-    }
+PARTICULARS: Mapping[str, Mapping[str, Any]] = {
+    # There is no request for all events of a workspace, and events have no ids: they are compared by contents.
+    "swipe_one": {
+        "streams": ("contact_events",),
+        "columns": "contactid, type, strftime(createdat, '%Y-%m-%dT%H:%M:%S.%gZ'), properties, createdby",
+        "told": _swipe_one_event,
+    },
+    "carecloud": {"type_names": "SELECT event_type_id, name FROM carecloud.event_types"},
+}
+"""What is not as usual."""
 
 
-def _carecloud(url: str) -> Mapping[str, Any]:
-    return {
-        "provider_type": "carecloud",
-        "api_url": f"{url}{carecloud.BASE}",
-        "time_zone": "Europe/Prague",
-        "credentials": {
-            "auth_type": "bearer",
-            "login": carecloud.LOGIN,
-            "password": carecloud.PASSWORD,
-            "external_application_id": carecloud.EXTERNAL_APPLICATION_ID,
-        },
-    }
+def _provider(name: str) -> Provider:
+    title, _, _ = providers.connection_specification(name)["title"].partition(" /")
+    return Provider(name=name, title=title, **PARTICULARS.get(name, {}))
 
 
-PROVIDERS = (
-    Provider(name="cloud4wi", title="Cloud4Wi", connection=_cloud4wi),
-    Provider(
-        name="swipe_one",
-        title="Swipe One",
-        connection=_swipe_one,
-        # There is no request for all events of a workspace, and events have no ids: they are compared by contents.
-        streams=("contact_events",),
-        columns="contactid, type, strftime(createdat, '%Y-%m-%dT%H:%M:%S.%gZ'), properties, createdby",
-        told=_swipe_one_event,
-    ),
-    Provider(name="app_market", title="App Market", connection=_app_market),
-    Provider(
-        name="carecloud",
-        title="CRM CareCloud",
-        connection=_carecloud,
-        type_names="SELECT event_type_id, name FROM carecloud.event_types",
-    ),
-)
+PROVIDERS = tuple(map(_provider, providers.names()))

@@ -43,6 +43,8 @@ def main() -> None:
         _rewrite(path, up_to_date)
     for path in version.files():
         _rewrite(path, version.up_to_date)
+    _rewrite(PROJECT / "acceptance-test-config.yml", with_scenarios)
+    _rewrite(PROJECT / ".github/ISSUE_TEMPLATE/defect.yml", with_titles)
 
 
 def _rewrite(path: Path, made_anew: Callable[[str], str]) -> None:
@@ -194,6 +196,54 @@ def _type(field: Json) -> str:
     return " or ".join(kind for kind in kinds if kind != "null")
 
 
+# --- files that are no pages
+
+
+def with_scenarios(text: str) -> str:
+    """The CDK's standard tests of each configuration; one with wrong credentials fails whatever makes a request."""
+    head, key, _ = text.partition("acceptance_tests:\n")
+    folder = PROJECT / "integration_tests/configs"
+    right = [folder / f"{name}.json" for name in providers.names()]
+    wrong = [path for name in providers.names() for path in sorted(folder.glob(f"{name}_wrong_*.json"))]
+    lines = []
+    for kind in ("spec", "connection", "discovery", "basic_read", "full_refresh"):
+        lines += [f"  {kind}:", "    tests:"]
+        for path in right if kind == "discovery" else (*right, *wrong):
+            lines += [f"      - config_path: {path.relative_to(PROJECT)}"]
+            lines += [f"        status: {'succeed' if path in right else 'failed'}"]
+    return head + key + "".join(f"{line}\n" for line in lines)
+
+
+def with_titles(text: str) -> str:
+    """The form for defects with all systems."""
+    titles = ", ".join(map(_title, providers.names()))
+    return re.sub(r"options: \[.*, several or none\]", f"options: [{titles}, several or none]", text)
+
+
+def pictures() -> Iterator[str]:
+    """The form of each system, and of each choice of credentials that it has but the first."""
+    lines: list[str] = []
+    for name in providers.names():
+        lines += _pictures(f"## {_title(name)}", f"the form for {_title(name)}", name)
+        for suffix, choice in _further_choices(name):
+            title = f"the form for {_title(name)} with {choice}"
+            lines += _pictures(f"## {_title(name)}, {choice}", title, f"{name}-{suffix}")
+    yield from lines[:-1]
+
+
+def _further_choices(name: str) -> Iterator[tuple[str, str]]:
+    for field in providers.connection_specification(name)["properties"].values():
+        for choice in field.get("oneOf", ())[1:]:
+            constant = next(each["const"] for each in choice["properties"].values() if "const" in each)
+            yield constant, choice["title"]
+
+
+def _pictures(heading: str, title: str, name: str) -> Iterator[str]:
+    yield from (heading, "", f"![{title}](pictures/{name}.png)", "")
+    yield from ("<details><summary>With the optional fields</summary>", "")
+    yield from (f"![{title}, with the optional ones](pictures/{name}-unfolded.png)", "", "</details>", "")
+
+
 # --- text
 
 
@@ -217,7 +267,7 @@ def _table(head: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequenc
 KINDS: Mapping[str, Callable[..., Iterator[str]]] = {
     function.__name__: function
     for function in (
-        *(common_configuration, configuration, streams, stream_overview, fields, entities),
+        *(common_configuration, configuration, streams, stream_overview, fields, entities, pictures),
         *(claims.speed, claims.requests_a_second, claims.requests_of_contacts, claims.sync_times),
         *(claims.memory, claims.state),
     )

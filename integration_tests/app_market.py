@@ -8,6 +8,7 @@ from typing import Any
 import jwt
 import requests
 
+from integration_tests.cases import Account, Connection, Faults, Moving, zulu
 from sandbox.app_market import API_SECRET, BASE, INSTANCE_ID
 from sandbox.app_market.generator import contact_id
 
@@ -53,3 +54,44 @@ def get(url: str, path: str = "/events/get", header: str | None = None, **parame
 
 def post(url: str, path: str, content: Any) -> requests.Response:
     return requests.post(f"{url}{BASE}{path}", json=content, headers={"instance-jwt": token()}, timeout=10)
+
+
+FAULTS = Faults(
+    "app_market",
+    "org_events",
+    "/events/get$",
+    lambda sandbox: config(sandbox.url, window_size="P99D"),
+    {"limit_cap": 60},
+    {
+        400: ("system_error", "parameters"),
+        401: ("config_error", "`provider.api_secret`"),
+        403: ("config_error", "`provider.api_secret`"),
+        404: ("config_error", "`provider.events_path`"),
+    },
+    refused={"error": "quota spent"},
+)
+MOVING = Moving(
+    "app_market",
+    "org_events",
+    "/events/get$",
+    "limit_cap",
+    lambda sandbox, **fields: config(sandbox.url, **fields),
+    lambda number, moment, contact: event(number, zulu(moment), contact),
+    tuple(map(contact_id, range(4))),
+    contact_path="/events/get$",
+)
+
+
+def connections(url: str) -> dict[str, Connection]:
+    return {"app_market": (config(url), "org_events")}
+
+
+def account(scale: float, others: float) -> Account:
+    return Account(
+        ("org_events", "contact_events"),
+        int(20_000 * others),
+        int(200 * others),
+        lambda sandbox, **fields: config(sandbox.url, **fields),
+        {"limit_cap": 20},
+        "/events/get$",
+    )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import requests
 
+from integration_tests.cases import Account, Connection, Faults, Moving
 from sandbox.carecloud import BASE, EXTERNAL_APPLICATION_ID, LOGIN, PASSWORD
 from sandbox.carecloud.catalogue import EVENT_TYPES
 from sandbox.carecloud.generator import customer_id
 
 CUSTOMER = customer_id(0)
+TOKEN_LIFETIME = 5
+"""Seconds, in the account that is endured."""
 PURCHASE, COMPLAINT = (kind["event_type_id"] for kind in EVENT_TYPES[:2])
 
 
@@ -57,3 +61,52 @@ class Client:
 
     def post(self, path: str, body: Any) -> requests.Response:
         return requests.post(self.url + path, json=body, headers=self.headers, timeout=10)
+
+
+def on_the_clock_of_prague(moment: datetime) -> str:
+    """In winter."""
+    return (moment.astimezone(timezone.utc) + timedelta(hours=1)).replace(tzinfo=None).isoformat(" ", "seconds")
+
+
+FAULTS = Faults(
+    "carecloud",
+    "org_events",
+    "/events$",
+    lambda sandbox: config(sandbox.url, window_size="P99D"),
+    {"count_cap": 60},
+    {
+        400: ("system_error", "parameters"),
+        401: ("config_error", "`provider.credentials.password`"),
+        403: ("config_error", "user group"),
+        404: ("config_error", "`provider.api_url`"),
+    },
+    refused={"error": {"title": "Error", "detail": "quota spent"}},
+    token_status=401,
+)
+MOVING = Moving(
+    "carecloud",
+    "org_events",
+    "/v1.0/events$",
+    "count_cap",
+    lambda sandbox, **fields: config(sandbox.url, **fields),
+    lambda number, moment, contact: event(number, on_the_clock_of_prague(moment), contact),
+    tuple(map(customer_id, range(4))),
+    contact_path="/customers/[^/]+/events$",
+)
+
+
+def connections(url: str) -> dict[str, Connection]:
+    return {
+        "carecloud with a bearer": (config(url), "org_events"),
+        "carecloud with basic authentication": (config(url, "basic"), "org_events"),
+    }
+
+
+def account(scale: float, others: float) -> Account:
+    return Account(
+        ("org_events", "contact_events"),
+        int(60_000 * others),
+        int(1500 * others),
+        lambda sandbox, **fields: config(sandbox.url, **fields),
+        {"count_cap": 40, "token_lifetime_seconds": TOKEN_LIFETIME},
+    )

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from integration_tests.documentation.pages import PROJECT, Page, run_page
+from integration_tests.systems import STREAMS
 from sandbox.process import Sandbox
 from sandbox.provider import Options, load_providers
 from source_events import SourceEvents, arrow
@@ -21,20 +22,7 @@ from source_events.report import ReadFailed
 from source_events.settings.catalogue import catalog_of
 
 PAGE = Page(PROJECT / "docs/arrow.md")
-STREAMS = [
-    ("cloud4wi", "org_events"),
-    ("cloud4wi", "contact_events"),
-    ("swipe_one", "contact_events"),
-    ("swipe_one", "contacts"),
-    ("app_market", "org_events"),
-    ("app_market", "contacts"),
-    ("carecloud", "org_events"),
-    ("carecloud", "contact_events"),
-    ("carecloud", "property_records"),
-    ("carecloud", "event_types"),
-    ("carecloud", "event_groups"),
-    ("carecloud", "event_properties"),
-]
+EACH = [(system, stream) for system in STREAMS for stream in STREAMS[system]]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +63,7 @@ def compared(record: dict[str, Any]) -> str:
     return json.dumps(values, sort_keys=True, default=str)
 
 
-@pytest.mark.parametrize(("provider", "stream"), STREAMS)
+@pytest.mark.parametrize(("provider", "stream"), EACH)
 def test_the_records_and_the_state_are_those_of_any_read(sandbox: Sandbox, provider: str, stream: str) -> None:
     config = configurations(sandbox)[provider]
     config.setdefault("end_date", "2026-01-01T00:00:00Z")

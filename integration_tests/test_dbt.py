@@ -31,12 +31,7 @@ pytestmark = [*analysis.marks, *loading.marks, pytest.mark.timeout(TIMEOUT)]
 
 PACKAGE, SAMPLE = PROJECT / "dbt", PROJECT / "examples/dbt-sample"
 VARIABLES: Row = yaml.safe_load((PACKAGE / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]["source_events"]
-EVENTS = {
-    "cloud4wi": "cloud4wi_org_events",
-    "swipe_one": "swipe_one_contact_events",
-    "app_market": "app_market_org_events",
-    "carecloud": "carecloud_org_events",
-}
+EVENTS = {name: f"{name}_{VARIABLES[f'{name}_stream']}" for name in providers.names() if f"{name}_stream" in VARIABLES}
 MODELS = ("events", "visits", "visits_by_place_and_day", "sessions", "funnel", "stg_carecloud__properties_pivoted")
 DAY = timedelta(days=1)
 
@@ -248,7 +243,8 @@ def test_the_package_is_installed_from_a_repository_with_the_systems_that_are_on
 
 
 def test_the_package_knows_every_stream_as_a_source() -> None:
-    sources = yaml.safe_load((PACKAGE / "models/sources.yml").read_text(encoding="utf-8"))["sources"]
+    documents = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in PACKAGE.glob("models/staging/*/*.yml")]
+    sources = [source for document in documents for source in document.get("sources", ())]
     tables = {source["name"]: {table["name"] for table in source["tables"]} for source in sources}
     assert tables == {name: {stream.name for stream in generate.streams_of(name)} for name in providers.names()}
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from demo.providers import PROVIDERS
 from integration_tests.warehouse.loading import DEMO_PYTHON, Warehouse, marks, said
 from sandbox.process import PROJECT
 
 EVENTS, NEW = 120, 20
-TITLES = {"cloud4wi": "Cloud4Wi", "swipe_one": "Swipe One", "app_market": "App Market", "carecloud": "CRM CareCloud"}
+TITLES = {provider.name: provider.title for provider in PROVIDERS}
 ENVELOPE = ["id", "provider", "type", "createdAt", "organizationId", "contactId"]
 
 pytestmark = marks

@@ -6,8 +6,7 @@ import base64
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,73 +15,16 @@ from typing import Any
 
 import pytest
 
-from integration_tests import app_market, carecloud, cloud4wi, swipe_one
+from integration_tests import carecloud
+from integration_tests.cases import Faults
 from integration_tests.connector import Json, Output
 from integration_tests.prepared import PreparedConnector
 from integration_tests.secrecy import forms_of, secrets_of
 from sandbox.process import Control, Sandbox
 from source_events.components.login import MOST_RENEWALS
+from unit_tests.registered import of_each
 
-
-@dataclass(frozen=True)
-class Case:
-    """A provider, a stream of it that takes several pages, and the paths of the requests for that stream."""
-
-    name: str
-    stream: str
-    feed: str
-    config: Callable[[Sandbox], Json]
-    cap: Mapping[str, Any]
-    contents: Callable[[Output, str], Counter[str]] = lambda output, stream: output.ids(stream)
-    refused: Json = field(default_factory=dict)
-    """An answer with the status 200 that says that the request failed, with the words "quota spent"."""
-    token_status: int | None = None
-    """The status that refuses an expired token, where tokens expire."""
-
-
-CASES = {
-    case.name: case
-    for case in (
-        Case(
-            "cloud4wi",
-            "org_events",
-            "/events$",
-            lambda sandbox: cloud4wi.config(sandbox.url, window_size="P99D"),
-            {"page_cap": 60, "count": "plus_one"},
-            # Its count lies, so that paging always goes on to the answer without events.
-            # A scroll that a broken connection may have moved on is read again from its start.
-            contents=lambda output, stream: Counter(set(output.ids(stream))),
-            refused={"status": "KO", "message": "quota spent"},
-            token_status=403,
-        ),
-        Case(
-            "swipe_one",
-            "contact_events",
-            "/events$",
-            swipe_one.config,
-            {"limit_cap": 20},
-            contents=lambda output, stream: swipe_one.contents(output.records(stream)),
-            refused={"status": "fail", "message": "quota spent"},
-        ),
-        Case(
-            "app_market",
-            "org_events",
-            "/events/get$",
-            lambda sandbox: app_market.config(sandbox.url, window_size="P99D"),
-            {"limit_cap": 60},
-            refused={"error": "quota spent"},
-        ),
-        Case(
-            "carecloud",
-            "org_events",
-            "/events$",
-            lambda sandbox: carecloud.config(sandbox.url, window_size="P99D"),
-            {"count_cap": 60},
-            refused={"error": {"title": "Error", "detail": "quota spent"}},
-            token_status=401,
-        ),
-    )
-}
+CASES: dict[str, Faults] = of_each("integration_tests.NAME", "FAULTS")
 EVENTS = 300
 
 
@@ -111,20 +53,20 @@ def control(sandbox: Sandbox) -> Iterator[Control]:
 
 
 @pytest.fixture(params=CASES.values(), ids=CASES.keys())
-def case(request: pytest.FixtureRequest, control: Control) -> Case:
-    chosen: Case = request.param
+def case(request: pytest.FixtureRequest, control: Control) -> Faults:
+    chosen: Faults = request.param
     control.behaviour(chosen.name, **chosen.cap)
     return chosen
 
 
-def assert_complete(output: Output, case: Case, control: Control) -> None:
+def assert_complete(output: Output, case: Faults, control: Control) -> None:
     assert output.status == 0, output.errors
     assert output.errors == []
     assert case.contents(output, case.stream) == Counter(control.event_ids(case.name))
     assert len(output.ids(case.stream)) == EVENTS
 
 
-def assert_one_clear_error(output: Output, case: Case, failure_type: str, *words: str) -> None:
+def assert_one_clear_error(output: Output, case: Faults, failure_type: str, *words: str) -> None:
     assert output.status == 1
     [error] = output.errors
     assert error["failure_type"] == failure_type
@@ -175,7 +117,7 @@ PASSING: dict[str, Json] = {
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())
 def test_a_fault_that_passes_loses_nothing(
-    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case, fault: Json
+    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Faults, fault: Json
 ) -> None:
     control.add_fault(path=case.feed, skip=1, times=2, **fault)
     times = {"read_timeout": 0.3 if "delay" in fault else 60, "longest_body": 0.5 if "trickle" in fault else 300}
@@ -299,7 +241,7 @@ AT_ONCE = 2
 
 
 def clear_error(
-    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case, fault: Json, *expected: str
+    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Faults, fault: Json, *expected: str
 ) -> int:
     """Read with a fault that stays from the second page on; gives the number of requests that were disturbed."""
     control.add_fault(path=case.feed, skip=1, times=None, **fault)
@@ -324,14 +266,14 @@ def clear_error(
     ids=["503", "429", "200 as HTML", "reset", "reset within the body", "truncated body", "broken gzip", "time-out"],
 )
 def test_a_fault_that_stays_is_given_up_after_eight_attempts(
-    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case, fault: Json, words: list[str]
+    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Faults, fault: Json, words: list[str]
 ) -> None:
     # An answer that is lost within a scroll is one more, and so are those that another part of the slice waits for.
     assert 8 <= clear_error(sandbox, connector, control, case, fault, "transient_error", *words) <= 8 * AT_ONCE
 
 
 def test_an_answer_that_never_ends_is_given_up(
-    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case
+    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Faults
 ) -> None:
     control.add_fault(path=case.feed, skip=1, times=None, trickle=0.05)
     output = connector.read({**case.config(sandbox), "num_workers": 1}, case.stream, longest_body=0.2)
@@ -339,7 +281,7 @@ def test_an_answer_that_never_ends_is_given_up(
 
 
 def test_an_answer_that_unpacks_to_more_than_any_page_is_given_up_at_once(
-    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case
+    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Faults
 ) -> None:
     control.add_fault(path=case.feed, skip=1, times=None, unpacks_to=300)
     output = connector.read({**case.config(sandbox), "num_workers": 1}, case.stream)
@@ -349,48 +291,21 @@ def test_an_answer_that_unpacks_to_more_than_any_page_is_given_up_at_once(
 
 @pytest.mark.parametrize("value", ["86400", "999999999999", "Fri, 31 Dec 2999 23:59:59 GMT"])
 def test_a_wait_of_days_is_given_up_at_once(
-    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case, value: str
+    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Faults, value: str
 ) -> None:
     fault = {"status": 429, "headers": {"Retry-After": value}}
     assert clear_error(sandbox, connector, control, case, fault, "transient_error", "429", "asks to wait") <= AT_ONCE
 
 
-REFUSALS = {
-    "cloud4wi": {
-        400: ("system_error", "parameters"),
-        401: ("config_error", "`provider.client_secret`"),
-        403: ("config_error", "events_read"),
-        404: ("config_error", "`provider.organization_id`"),
-        410: ("system_error", "removed this endpoint"),
-    },
-    "swipe_one": {
-        400: ("system_error", "parameters"),
-        401: ("config_error", "`provider.api_key`"),
-        403: ("config_error", "`provider.workspace_id`"),
-    },
-    "app_market": {
-        400: ("system_error", "parameters"),
-        401: ("config_error", "`provider.api_secret`"),
-        403: ("config_error", "`provider.api_secret`"),
-        404: ("config_error", "`provider.events_path`"),
-    },
-    "carecloud": {
-        400: ("system_error", "parameters"),
-        401: ("config_error", "`provider.credentials.password`"),
-        403: ("config_error", "user group"),
-        404: ("config_error", "`provider.api_url`"),
-    },
-}
-
-
 @pytest.mark.parametrize(
     ("name", "status"),
-    [(name, status) for name, statuses in REFUSALS.items() for status in statuses],
+    [(name, status) for name, case in CASES.items() for status in case.refusals],
 )
 def test_a_refusal_names_what_to_mend_at_once(
     sandbox: Sandbox, connector: PreparedConnector, control: Control, name: str, status: int
 ) -> None:
-    case, (failure_type, word) = CASES[name], REFUSALS[name][status]
+    case = CASES[name]
+    failure_type, word = case.refusals[status]
     # A scroll that is refused with some of these has expired: it is the first page here that is refused.
     control.add_fault(path=case.feed, times=None, status=status, body=HTML)
     output = connector.read({**case.config(sandbox), "num_workers": 1}, case.stream)
@@ -400,7 +315,7 @@ def test_a_refusal_names_what_to_mend_at_once(
 
 
 def test_a_success_that_says_it_failed_is_told_in_the_apis_words(
-    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case
+    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Faults
 ) -> None:
     asked = clear_error(sandbox, connector, control, case, {"json": case.refused}, "system_error", "quota spent")
     assert asked <= AT_ONCE
@@ -486,7 +401,7 @@ def elsewhere() -> Iterator[Recorder]:
     ids=["another host", "another port", "no scheme", "the host as a user", "another scheme"],
 )
 def test_no_credentials_follow_a_redirect_elsewhere(
-    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case, elsewhere: Recorder, origin: str
+    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Faults, elsewhere: Recorder, origin: str
 ) -> None:
     fault = {"redirect": origin.format(elsewhere.port)}
     asked = clear_error(sandbox, connector, control, case, fault, "config_error", "redirects", "`provider.api_url`")
@@ -526,7 +441,7 @@ def test_no_password_follows_a_redirected_login_elsewhere(
     ids=["in circles", "no address", "no port", "without a target"],
 )
 def test_a_redirect_that_leads_nowhere_is_one_clear_error(
-    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case, fault: Json
+    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Faults, fault: Json
 ) -> None:
     clear_error(sandbox, connector, control, case, fault, "config_error", "redirects", "`provider.api_url`")
 
@@ -536,7 +451,7 @@ def test_a_redirect_that_leads_nowhere_is_one_clear_error(
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 503])
 def test_credentials_that_the_api_quotes_are_masked(
-    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case, status: int
+    sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Faults, status: int
 ) -> None:
     control.add_fault(path=case.feed, times=None, status=status, echo=True)
     output = connector.read({**case.config(sandbox), "num_workers": 1}, case.stream)

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from integration_tests.cases import Faults
 from integration_tests.connector import Json, Output, changed
 from integration_tests.prepared import PreparedConnector
 from integration_tests.proxy import ConnectProxy
 from integration_tests.secrecy import secrets_of
-from integration_tests.test_faults import CASES, EVENTS, Case, assert_complete, assert_no_secret, assert_one_clear_error
+from integration_tests.test_faults import CASES, EVENTS, assert_complete, assert_no_secret, assert_one_clear_error
 from sandbox.process import Control, Sandbox
 
 NAME = "sandbox.test"
@@ -40,14 +41,14 @@ def control(sandbox: Sandbox) -> Control:
 
 
 @pytest.fixture(params=CASES.values(), ids=CASES.keys())
-def case(request: pytest.FixtureRequest, control: Control) -> Case:
-    chosen: Case = request.param
+def case(request: pytest.FixtureRequest, control: Control) -> Faults:
+    chosen: Faults = request.param
     control.behaviour(chosen.name, **chosen.cap)
     return chosen
 
 
 @pytest.fixture
-def cloud4wi(control: Control) -> Case:
+def cloud4wi(control: Control) -> Faults:
     control.behaviour("cloud4wi", **CASES["cloud4wi"].cap)
     return CASES["cloud4wi"]
 
@@ -74,7 +75,7 @@ def connections(control: Control) -> int:
 
 class TestOwnAuthority:
     def test_all_is_read_over_one_connection(
-        self, sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case
+        self, sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Faults
     ) -> None:
         settings = {**case.config(sandbox), "num_workers": 1}
         assert_complete(connector.read(settings, case.stream, environment=trusting(sandbox)), case, control)
@@ -95,7 +96,7 @@ class TestOwnAuthority:
         ids=["503", "time-out", "reset", "reset within the body", "truncated body", "broken gzip", "redirect"],
     )
     def test_a_fault_that_passes_loses_nothing(
-        self, sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case, fault: Json
+        self, sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Faults, fault: Json
     ) -> None:
         control.add_fault(path=case.feed, skip=1, times=2, **fault)
         output = connector.read(
@@ -108,7 +109,7 @@ class TestOwnAuthority:
         assert control.faults()[0]["fired"] == 2
 
     def test_a_server_that_closes_the_connection_between_two_pages_loses_nothing(
-        self, sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case
+        self, sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Faults
     ) -> None:
         control.add_fault(path=case.feed, times=None, hang_up=True)
         settings = {**case.config(sandbox), "num_workers": 1}
@@ -118,7 +119,7 @@ class TestOwnAuthority:
         assert connections(control) >= len(asked) > 3
 
     def test_compressed_answers_are_read(
-        self, sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case
+        self, sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Faults
     ) -> None:
         control.add_fault(times=None, compress=True)
         assert_complete(connector.read(case.config(sandbox), case.stream, environment=trusting(sandbox)), case, control)
@@ -200,12 +201,12 @@ def assert_refused(
 
 class TestProxy:
     def read(
-        self, connector: PreparedConnector, sandbox: Sandbox, case: Case, environment: dict[str, str], **fields: Any
+        self, connector: PreparedConnector, sandbox: Sandbox, case: Faults, environment: dict[str, str], **fields: Any
     ) -> Output:
         return connector.read(by_name(case.config(sandbox)) | fields, case.stream, environment=environment)
 
     def test_all_goes_through_it_to_a_name_that_only_it_knows(
-        self, sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case
+        self, sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Faults
     ) -> None:
         with ConnectProxy(NAMES) as proxy:
             output = self.read(connector, sandbox, case, trusting(sandbox, proxy.address), num_workers=1)
@@ -217,7 +218,7 @@ class TestProxy:
         "fault", [{"status": 503}, {"reset": True}, {"reset_after": 200}], ids=["503", "reset", "reset within the body"]
     )
     def test_a_fault_that_passes_loses_nothing(
-        self, sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Case, fault: Json
+        self, sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Faults, fault: Json
     ) -> None:
         control.add_fault(path=case.feed, skip=1, times=2, **fault)
         with ConnectProxy(NAMES) as proxy:
@@ -226,7 +227,7 @@ class TestProxy:
         assert control.faults()[0]["fired"] == 2
 
     def test_it_is_not_asked_for_hosts_that_need_none(
-        self, sandbox: Sandbox, connector: PreparedConnector, control: Control, cloud4wi: Case
+        self, sandbox: Sandbox, connector: PreparedConnector, control: Control, cloud4wi: Faults
     ) -> None:
         with ConnectProxy(NAMES) as proxy:
             environment = trusting(sandbox, proxy.address, no_proxy="elsewhere.test,127.0.0.1")
@@ -238,7 +239,7 @@ class TestProxy:
             assert proxy.asked != []
 
     def test_it_lets_in_the_user_of_its_address_whose_password_is_nowhere(
-        self, sandbox: Sandbox, connector: PreparedConnector, control: Control, cloud4wi: Case
+        self, sandbox: Sandbox, connector: PreparedConnector, control: Control, cloud4wi: Faults
     ) -> None:
         password = "not-a-secret@p:x"
         with ConnectProxy(NAMES, credentials=f"user:{password}") as proxy:
@@ -267,7 +268,7 @@ class TestProxy:
         sandbox: Sandbox,
         connector: PreparedConnector,
         control: Control,
-        case: Case,
+        case: Faults,
         options: Json,
         problem: str,
         advice: str,
@@ -280,7 +281,7 @@ class TestProxy:
         assert control.requests() == []
 
     def test_one_that_cannot_reach_the_host_is_asked_again(
-        self, sandbox: Sandbox, connector: PreparedConnector, cloud4wi: Case
+        self, sandbox: Sandbox, connector: PreparedConnector, cloud4wi: Faults
     ) -> None:
         with ConnectProxy(NAMES, status=502) as proxy:
             output = self.read(connector, sandbox, cloud4wi, trusting(sandbox, proxy.address), num_workers=1)
@@ -289,7 +290,7 @@ class TestProxy:
         assert len(proxy.asked) == 8
 
     def test_one_that_is_not_there_is_waited_for(
-        self, sandbox: Sandbox, connector: PreparedConnector, cloud4wi: Case
+        self, sandbox: Sandbox, connector: PreparedConnector, cloud4wi: Faults
     ) -> None:
         with ConnectProxy(NAMES) as proxy:
             gone = proxy.address
@@ -300,13 +301,13 @@ class TestProxy:
 
     @pytest.mark.parametrize("address", ["proxy:port", "/", "127.0.0.1:99999"])
     def test_an_address_that_is_none_is_one_clear_error(
-        self, sandbox: Sandbox, connector: PreparedConnector, cloud4wi: Case, address: str
+        self, sandbox: Sandbox, connector: PreparedConnector, cloud4wi: Faults, address: str
     ) -> None:
         output = self.read(connector, sandbox, cloud4wi, trusting(sandbox, address))
         assert_one_clear_error(output, cloud4wi, "config_error", "is not valid", "`HTTPS_PROXY`")
 
     def test_a_certificate_that_it_shows_in_the_hosts_place_is_refused_unless_its_authority_is_known(
-        self, sandbox: Sandbox, connector: PreparedConnector, cloud4wi: Case
+        self, sandbox: Sandbox, connector: PreparedConnector, cloud4wi: Faults
     ) -> None:
         with ConnectProxy(NAMES) as proxy:
             environment = {**PUBLIC_AUTHORITIES, **through(proxy.address)}

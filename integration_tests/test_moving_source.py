@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from integration_tests import app_market, carecloud, cloud4wi, swipe_one
+from integration_tests.cases import Moving, zulu
 from integration_tests.connector import Json, Output
 from integration_tests.prepared import PreparedConnector
-from sandbox.app_market.generator import contact_id as app_market_contact
-from sandbox.carecloud.generator import customer_id
 from sandbox.process import Control, Sandbox
+from unit_tests.registered import of_each
 
 FIRST, LAST = "2024-01-01T00:00:00Z", "2024-01-01T23:59:59Z"
 EVENTS, PAGE = 200, 40
@@ -25,79 +25,7 @@ HELD = 1.5
 """Seconds for which a request is held, while the account changes."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """A provider whose pages are small, and how its events are written."""
-
-    name: str
-    stream: str
-    feed: str
-    cap: str
-    config: Callable[..., Json]
-    event: Callable[..., Json]
-    contacts: tuple[str, ...]
-    contact_path: str = "/events$"
-    contents: Callable[[Iterable[Json]], Counter[str]] = lambda records: Counter(record["id"] for record in records)
-    """The records in the form in which the sandbox tells its events."""
-
-    def event_at(self, number: int, moment: datetime, contact: str | None = None) -> Json:
-        return self.event(number, moment, self.contacts[0] if contact is None else contact)
-
-
-def zulu(moment: datetime, timespec: str = "seconds") -> str:
-    return moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec=timespec) + "Z"
-
-
-def on_the_clock_of_prague(moment: datetime) -> str:
-    """In winter."""
-    return (moment.astimezone(timezone.utc) + timedelta(hours=1)).replace(tzinfo=None).isoformat(" ", "seconds")
-
-
-CASES = {
-    case.name: case
-    for case in (
-        Case(
-            "cloud4wi",
-            "org_events",
-            "/organizations/[^/]+/events$",
-            "page_cap",
-            lambda sandbox, **fields: cloud4wi.config(sandbox.url, **fields),
-            lambda number, moment, contact: cloud4wi.event(number, zulu(moment), contact),
-            tuple(f"{number:032x}" for number in range(4)),
-            contact_path="/customers/[^/]+/events$",
-        ),
-        Case(
-            "swipe_one",
-            "contact_events",
-            "/contacts/[^/]+/events$",
-            "limit_cap",
-            swipe_one.config,
-            lambda number, moment, contact: swipe_one.event(number, zulu(moment, "milliseconds"), contact),
-            tuple(f"{number:024x}" for number in range(4)),
-            contents=swipe_one.contents,
-        ),
-        Case(
-            "app_market",
-            "org_events",
-            "/events/get$",
-            "limit_cap",
-            lambda sandbox, **fields: app_market.config(sandbox.url, **fields),
-            lambda number, moment, contact: app_market.event(number, zulu(moment), contact),
-            tuple(map(app_market_contact, range(4))),
-            contact_path="/events/get$",
-        ),
-        Case(
-            "carecloud",
-            "org_events",
-            "/v1.0/events$",
-            "count_cap",
-            lambda sandbox, **fields: carecloud.config(sandbox.url, **fields),
-            lambda number, moment, contact: carecloud.event(number, on_the_clock_of_prague(moment), contact),
-            tuple(map(customer_id, range(4))),
-            contact_path="/customers/[^/]+/events$",
-        ),
-    )
-}
+CASES: dict[str, Moving] = of_each("integration_tests.NAME", "MOVING")
 
 
 @pytest.fixture(scope="module")
@@ -107,13 +35,13 @@ def connector() -> Iterator[PreparedConnector]:
 
 
 @pytest.fixture(scope="module", params=CASES.values(), ids=CASES.keys())
-def case(request: pytest.FixtureRequest) -> Case:
-    chosen: Case = request.param
+def case(request: pytest.FixtureRequest) -> Moving:
+    chosen: Moving = request.param
     return chosen
 
 
 @pytest.fixture
-def sandbox(case: Case) -> Iterator[Sandbox]:
+def sandbox(case: Moving) -> Iterator[Sandbox]:
     """One event every seven minutes of a day, of four contacts in turn."""
     with Sandbox(events=0, contacts=4, no_example=True) as running:
         running.control.add_events(
@@ -127,7 +55,7 @@ def moment_of(number: int) -> datetime:
     return datetime.fromisoformat(FIRST[:19]).replace(tzinfo=timezone.utc) + timedelta(minutes=7 * number)
 
 
-def settings(case: Case, sandbox: Sandbox, **fields: Any) -> Json:
+def settings(case: Moving, sandbox: Sandbox, **fields: Any) -> Json:
     """One slice, one request after the other."""
     default = {"start_date": FIRST, "end_date": "2024-01-31T00:00:00Z", "window_size": "P99D", "num_workers": 1}
     return case.config(sandbox, **{**default, **fields})
@@ -163,7 +91,7 @@ def reader(connector: PreparedConnector, sandbox: Sandbox) -> Reader:
     return Reader(connector, sandbox.control)
 
 
-def assert_all_there(case: Case, control: Control, *outputs: Output) -> None:
+def assert_all_there(case: Moving, control: Control, *outputs: Output) -> None:
     """What the account has now has come, in one of these syncs at least; the primary key removes what came again."""
     records = {}
     for output in outputs:
@@ -175,7 +103,7 @@ def assert_all_there(case: Case, control: Control, *outputs: Output) -> None:
 
 @pytest.mark.parametrize("page", [1, 3])
 def test_events_that_come_in_between_are_in_this_sync_or_in_the_next(
-    case: Case, sandbox: Sandbox, reader: Reader, page: int
+    case: Moving, sandbox: Sandbox, reader: Reader, page: int
 ) -> None:
     """One is dated before all that is read, one within it, and one behind: all within the lookback of the cursor."""
     lookback = {"lookback_window": "P1D"}
@@ -192,7 +120,7 @@ def test_events_that_come_in_between_are_in_this_sync_or_in_the_next(
 
 @pytest.mark.parametrize("deleted", [range(3), range(55, 60), range(EVENTS - 3, EVENTS)], ids=str)
 def test_events_that_are_deleted_in_between_take_no_others_with_them(
-    case: Case, sandbox: Sandbox, reader: Reader, deleted: range
+    case: Moving, sandbox: Sandbox, reader: Reader, deleted: range
 ) -> None:
     """Of pages that are counted by rows, all that follow move: what was on the next page is on one that was read."""
     if case.name == "app_market":
@@ -205,7 +133,7 @@ def test_events_that_are_deleted_in_between_take_no_others_with_them(
     assert_all_there(case, reader.control, output)
 
 
-def is_number(case: Case, name: str, number: int) -> bool:
+def is_number(case: Moving, name: str, number: int) -> bool:
     if case.name == "swipe_one":
         return f'"number": {number}}}' in name
     made: str = {"cloud4wi": cloud4wi, "app_market": app_market, "carecloud": carecloud}[case.name].event_id(number)
@@ -213,7 +141,7 @@ def is_number(case: Case, name: str, number: int) -> bool:
 
 
 def test_a_contact_that_is_deleted_in_between_is_skipped_and_no_other_is(
-    case: Case, sandbox: Sandbox, reader: Reader
+    case: Moving, sandbox: Sandbox, reader: Reader
 ) -> None:
     if case.name == "app_market":
         reader.control.behaviour(case.name, unknown_contact="not_found")
@@ -233,7 +161,7 @@ def test_a_contact_that_is_deleted_in_between_is_skipped_and_no_other_is(
 
 
 def test_a_clock_that_is_ahead_neither_brings_events_early_nor_moves_the_cursor_past_now(
-    case: Case, sandbox: Sandbox, reader: Reader
+    case: Moving, sandbox: Sandbox, reader: Reader
 ) -> None:
     now = datetime.now(timezone.utc)
     ahead = [now + timedelta(hours=2), now + timedelta(days=40)]

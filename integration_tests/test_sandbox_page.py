@@ -26,10 +26,11 @@ from sandbox.histogram import MOST_BARS, Bar, count_by_day, histogram
 from sandbox.presets import PRESETS, Preset
 from sandbox.process import Sandbox
 from sandbox.provider import Options, Provider, load_providers
+from source_events import providers
 from source_events.settings.configuration import validate
 
 PROJECT = Path(__file__).resolve().parent.parent
-PROVIDERS = ("app_market", "carecloud", "cloud4wi", "swipe_one")
+PROVIDERS = sorted(providers.names())
 START = date(2024, 1, 1)
 SHELL = ["bash", "-euo", "pipefail", "-c"]
 

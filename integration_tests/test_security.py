@@ -21,13 +21,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from integration_tests import app_market, carecloud, cloud4wi, swipe_one
-from integration_tests.connector import Json, changed
+from integration_tests import app_market, carecloud, cloud4wi
+from integration_tests.cases import Connection
+from integration_tests.connector import changed
 from integration_tests.prepared import PreparedConnector
 from integration_tests.secrecy import forms_of, secrets_of
 from sandbox.process import PROJECT, Control, Sandbox
 from source_events import providers
 from source_events.settings.specification import specification
+from unit_tests.registered import of_each
 
 
 @pytest.fixture(scope="module")
@@ -49,17 +51,10 @@ def control(sandbox: Sandbox) -> Control:
     return sandbox.control
 
 
-def configurations(url: str) -> dict[str, tuple[Json, str]]:
+def configurations(url: str) -> dict[str, Connection]:
     """A configuration of each kind of authentication with its cheapest stream."""
-    swipe = {"provider_type": "swipe_one", "workspace_id": swipe_one.WORKSPACE_ID, "api_key": swipe_one.API_KEY}
-    swipe["api_url"] = f"{url}/api"
-    return {
-        "cloud4wi": (cloud4wi.config(url), "org_events"),
-        "swipe_one": ({**cloud4wi.config(url), "provider": swipe}, "contacts"),
-        "app_market": (app_market.config(url), "org_events"),
-        "carecloud with a bearer": (carecloud.config(url), "org_events"),
-        "carecloud with basic authentication": (carecloud.config(url, "basic"), "org_events"),
-    }
+    of_systems = of_each("integration_tests.NAME", "connections").values()
+    return {kind: connection for connections in of_systems for kind, connection in connections(url).items()}
 
 
 KINDS = list(configurations(""))

@@ -17,7 +17,7 @@ def test_a_sync_in_which_everything_goes_wrong_now_and_then_is_complete(load: Lo
         fired = [fault["fired"] for fault in control.faults()]
     assert (endured.status, endured.errors) == (0, [])
     assert {stream: (events.missing(), events.unknown) for stream, events in expected.items()} == dict.fromkeys(
-        load.streams, (0, 0)
+        load.account.streams, (0, 0)
     )
     assert fired == [1] * len(FAULTS)
     assert max(endured.memory) < 200

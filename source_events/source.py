@@ -39,13 +39,14 @@ from source_events.components.contacts import BatchReader
 from source_events.components.cursors import ContactCursor
 from source_events.components.factory import Factory
 from source_events.components.partition import PagePartitions, page_of
+from source_events.components.templates import check_fields
 from source_events.records.lines import splice
 from source_events.records.rows import UNKNOWN_FIELDS
 from source_events.report import Report, Told, untold
 from source_events.restrictions import tell_unmatched, told_of_nothing
 from source_events.runtime import Runtime, StreamRun
 from source_events.settings.catalogue import check_catalog, read_catalog
-from source_events.settings.configuration import complete, read_configuration, warn_of_unread_fields
+from source_events.settings.configuration import complete, form_of, read_configuration, warn_of_unread_fields
 from source_events.settings.specification import specification
 from source_events.settings.state import read_state, readable_state
 
@@ -151,11 +152,14 @@ def bind(
     """The provider's manifest as a source; for a check, or for a `sample` of so many rows, one that asks for few.
 
     :raises InvalidConfiguration: if the configuration is wrong
+    :raises InvalidManifest: if the manifest is
     """
     completed = complete(config)
     warn_of_unread_fields(config)
     runtime = Runtime(completed["num_workers"], completed["requests_per_minute"], check=check, sample=sample)
-    manifest = providers.manifest(completed["provider"]["provider_type"])
+    provider = completed["provider"]["provider_type"]
+    manifest = providers.manifest(provider)
+    check_fields(manifest, form_of(provider))
     return EventsDeclarativeSource(runtime, catalog=catalog, config=completed, state=state, source_config=manifest)
 
 

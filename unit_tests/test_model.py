@@ -14,21 +14,13 @@ from hypothesis import strategies as st
 
 from source_events.components.windows import Slice
 from unit_tests.exchange import Request, Response, Transport
-from unit_tests.models import (
-    AppMarket,
-    CareCloud,
-    CareCloudContacts,
-    Cloud4Wi,
-    Cloud4WiContacts,
-    Event,
-    Habits,
-    Model,
-    SwipeOne,
-    Unfiltered,
-    utc,
-)
+from unit_tests.models import Event, Habits, Model, utc
+from unit_tests.providers.app_market.model import AppMarket
+from unit_tests.providers.carecloud.model import CareCloud, CareCloudContacts, Unfiltered
 from unit_tests.reading import read, stream_state
+from unit_tests.registered import of_each
 
+MODELS = [model for models in of_each("unit_tests.providers.NAME.model", "MODELS").values() for model in models]
 START = datetime(2024, 10, 26, 20, tzinfo=timezone.utc)
 """Five hours before the end of daylight saving time in Prague."""
 ENDS = [START + timedelta(hours=hours) for hours in (8, 12, 13)]
@@ -58,9 +50,7 @@ def events(drawn: Sequence[tuple[int, int, str, int]], earliest: datetime = STAR
     ]
 
 
-@pytest.mark.parametrize(
-    "kind", [Cloud4Wi, Cloud4WiContacts, CareCloud, CareCloudContacts, Unfiltered, SwipeOne, AppMarket]
-)
+@pytest.mark.parametrize("kind", MODELS)
 @given(
     habits=HABITS,
     added=st.lists(EVENTS, min_size=1, max_size=len(ENDS)),

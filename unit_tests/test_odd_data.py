@@ -6,9 +6,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,115 +15,30 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from source_events.components.decoder import AnswerRefused, Decoder
-from source_events.components.mapped import MappedEntityDecoder
+from source_events.components.decoder import AnswerRefused
 from source_events.components.selection import Selection, SliceSelection
 from source_events.components.windows import Slice
-from source_events.providers.app_market import answers as app_market
 from source_events.providers.app_market.selection import Occurrences
 from source_events.providers.carecloud import answers as carecloud
 from source_events.providers.carecloud.property_records import PropertyRecords, PropertyRecordSelection
-from source_events.providers.cloud4wi import answers as cloud4wi
 from source_events.providers.swipe_one import answers as swipe_one
 from source_events.providers.swipe_one import twins
 from source_events.records.lines import splice
 from source_events.records.rows import ENVELOPE_FIELDS, UNKNOWN_FIELDS, Row
 from source_events.runtime import Runtime
+from unit_tests.odd import Case
 from unit_tests.parts import completed
-from unit_tests.schemas import names_in
+from unit_tests.providers.carecloud.odd_data import PROVIDER as CARECLOUD
+from unit_tests.registered import of_each
 
-TIME = "2024-01-01T00:00:00Z"
 EXPECTED = (msgspec.DecodeError, AnswerRefused, AirbyteTracedException)
 """An error for people, and what the requester turns into one."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """A decoder, a row with no more than it needs, and the answer around rows."""
-
-    decoder: Decoder
-    row: Mapping[str, Any]
-    around: tuple[bytes, bytes]
-    added: frozenset[str] = frozenset(ENVELOPE_FIELDS)
-    required: tuple[tuple[str, ...], ...] = ()
-    """The paths to the fields without which a row is an error."""
-
-    def body(self, *rows: bytes) -> bytes:
-        return self.around[0] + b",".join(rows) + self.around[1]
-
-
-def case(decoder: Callable[..., Decoder], provider: dict[str, Any], schema: str, **fields: Any) -> Case:
-    name = schema.split()[0]
-    return Case(decoder({"provider": {"provider_type": name, **provider}}, known=names_in(*schema.split())), **fields)
-
-
-CARECLOUD = {"api_url": "https://project.example/v1.0", "time_zone": "UTC"}
-ENTITY = frozenset({"id", "provider", "organizationId"})
-CASES = {
-    "cloud4wi": case(
-        partial(cloud4wi.EventDecoder, rows="events", next="scrollId?", total="count?"),
-        schema="cloud4wi events",
-        provider={"organization_id": "o"},
-        row={"event": {"id": "e", "type": "visit"}, "customerId": "c", "when": {"createdAt": TIME}},
-        around=(b'{"events":[', b"]}"),
-        required=(("event", "id"), ("when", "createdAt"), ("when",)),
-    ),
-    "swipe_one": case(
-        partial(swipe_one.EventDecoder, rows="data.events", total="data.count?"),
-        schema="swipe_one contact_events",
-        provider={"workspace_id": "o"},
-        row={"type": "visit", "timestamp": TIME},
-        around=(b'{"status":"success","data":{"events":[', b"]}}"),
-        required=(("timestamp",),),
-    ),
-    "swipe_one contacts": case(
-        partial(
-            MappedEntityDecoder,
-            rows="data.contacts",
-            id="_id",
-            created="createdAt?",
-            organization="{{ config.provider.workspace_id }}",
-        ),
-        schema="swipe_one contacts",
-        provider={"workspace_id": "o"},
-        row={"_id": "c"},
-        around=(b'{"status":"success","data":{"contacts":[', b"]}}"),
-        added=ENTITY,
-        required=(("_id",),),
-    ),
-    "app_market": case(
-        app_market.EventDecoder,
-        schema="app_market events",
-        provider={"instance_id": "o", "time_zone": "UTC"},
-        row={"id": "e", "event_type": "visit", "created_on": TIME},
-        around=(b"[", b"]"),
-        required=(("created_on",),),
-    ),
-    "app_market contacts": case(
-        app_market.ContactDecoder,
-        schema="app_market contacts",
-        provider={"instance_id": "o", "time_zone": "UTC"},
-        row={"id": "c"},
-        around=(b'{"contacts":[', b"]}"),
-        added=ENTITY,
-    ),
-    "carecloud": case(
-        partial(carecloud.EventDecoder, rows="data.events"),
-        schema="carecloud events",
-        provider=CARECLOUD,
-        row={"event_id": "e", "created_at": "2024-01-01 00:00:00"},
-        around=(b'{"data":{"events":[', b"]}}"),
-        required=(("event_id",), ("created_at",)),
-    ),
-    "carecloud reference list": case(
-        partial(MappedEntityDecoder, rows="data.event_types", key="event_type_id"),
-        schema="carecloud event_types",
-        provider=CARECLOUD,
-        row={"event_type_id": "t"},
-        around=(b'{"data":{"event_types":[', b"]}}"),
-        added=frozenset({"provider", "organizationId"}),
-        required=(("event_type_id",),),
-    ),
+CASES: dict[str, Case] = {
+    name: case
+    for cases in of_each("unit_tests.providers.NAME.odd_data", "CASES").values()
+    for name, case in cases.items()
 }
 
 
@@ -281,8 +193,7 @@ def test_a_row_without_an_id_or_a_time_is_an_error_that_says_where(odd, value):
             continue  # It is how CareCloud writes an event without a time.
         with pytest.raises(AirbyteTracedException) as caught:
             lines_of(odd, odd.body(json.dumps(odd.row).encode(), json.dumps(row).encode()))
-        named = odd.row.get("event", {}).get("id", "e")
-        assert "Row 1 " in str(caught.value) or f"Record {named} " in str(caught.value)
+        assert "Row 1 " in str(caught.value) or f"Record {odd.id} " in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [b"5", b"1.5", b"123456789012345678901234567890", b"true", b"[]", b"{}", b"1e400"])

@@ -1,11 +1,11 @@
 {# The systems that are switched on, in the order in which their events are stacked. #}
 {% macro systems() %}
     {% set enabled = [] %}
-    {% for system in ["cloud4wi", "swipe_one", "app_market", "carecloud"] if var(system) %}
+    {% for system in var("systems") if var(system) %}
         {% do enabled.append(system) %}
     {% endfor %}
     {% if not enabled %}
-        {% do exceptions.raise_compiler_error("All systems are switched off: set at least one of cloud4wi, swipe_one, app_market and carecloud to true.") %}
+        {% do exceptions.raise_compiler_error("All systems are switched off: set at least one of " ~ var("systems") | join(", ") ~ " to true.") %}
     {% endif %}
     {% do return(enabled) %}
 {% endmacro %}

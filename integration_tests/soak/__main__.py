@@ -22,7 +22,7 @@ def soak(load: Load) -> list[str]:
         counts = control.counts()
         logins = sum(request["path"].endswith(("/login/services", "/actions/login")) for request in control.requests())
     print(
-        f"{load.provider}: {sum(endured.records.values()):,} records of {load.events:,} events, "
+        f"{load.provider}: {sum(endured.records.values()):,} records of {load.account.events:,} events, "
         f"{counts['requests']:,} requests, {logins} logins, {sum(faults)} faults of {len(faults)} kinds "
         f"(at least {min(faults)} of each), {endured.seconds:.0f} s, memory {max(endured.memory):.0f} MB, "
         f"last third {endured.growth():.2f} times the second, {endured.states} states",

@@ -184,13 +184,36 @@ def unanswered(error: Exception) -> Passing | Refused:
     return Passing(found.problem, found.advice, lost=True, everywhere=True)
 
 
-def undocumented(reply: Reply, error: Exception) -> Passing:
-    """What it means that a successful answer is not the documented JSON: a page of a proxy, or half of an answer."""
+def undocumented(reply: Reply, error: msgspec.DecodeError) -> Passing | Refused:
+    """What it means that a successful answer is not the documented JSON.
+
+    A page of a proxy, or half of an answer, passes. JSON of another form is what the API answers, however often it is
+    asked.
+    """
+    if isinstance(error, msgspec.ValidationError) and _is_whole(reply.body):
+        return Refused(
+            f"The API answered {status_of(reply)} with JSON of another form than the documented one ({error}). Check "
+            "that `provider.api_url` leads to the API. If it does, the API may have changed; please report it together "
+            "with the provider's name.",
+            FailureType.system_error,
+        )
     return Passing(
         f"The API answered {status_of(reply)} with a body that is not the documented JSON ({error})",
         "Check that `provider.api_url` leads to the API, or try again later.",
         lost=True,
     )
+
+
+def _is_whole(body: bytes) -> bool:
+    try:
+        _skim(readable(body))
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+_skim = msgspec.json.Decoder(msgspec.Raw).decode
+"""Reads JSON to its end, and keeps nothing of it."""
 
 
 def used_elsewhere(reply: Reply) -> Passing:

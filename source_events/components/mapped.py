@@ -199,7 +199,7 @@ class MappedFields:
         """Whether something is found in the resources beside the rows."""
         self._beyond = {name: Path.of(beyond) for name, (_, beyond) in through.items()}
         self.resources = Resources(self._beyond.values())
-        types = {path: Resource | None if name in through else wanted[name][1] for name, path in here.items()}
+        types = {path: Resource | Text if name in through else wanted[name][1] for name, path in here.items()}
         paths = Paths(types, dict.fromkeys(added, Raw))
         undeclared = [name for name in paths.names if known is not None and name not in (*known, *added)]
         if undeclared:
@@ -260,6 +260,9 @@ def _values_of(attributes: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
     return lambda row: tuple(getattr(row, attribute) for attribute in attributes)
 
 
+Key = tuple[str | None, str]
+
+
 class Resource(Struct, gc=False):
     """What a row says of another resource, as JSON:API does."""
 
@@ -274,21 +277,30 @@ class Resources:
         self._paths = Paths({replace(path, optional=True): Text for path in wanted}, {"id": Text, "type": Text})
         self._decode = msgspec.json.Decoder(list[self._paths.struct]).decode  # type: ignore[name-defined]
 
-    def index(self, included: Raw) -> Mapping[tuple[str, str], Any]:
-        """The resources by type and id."""
-        found = self._decode(included)
-        return {(self._said(resource, "type"), self._said(resource, "id")): resource for resource in found}
+    def index(self, included: Raw) -> Mapping[Key, Any]:
+        """The resources by type and id, and those that have an id of their own by it alone."""
+        found: dict[Key, Any] = {}
+        for resource in self._decode(included):
+            name = self._said(resource, "id")
+            found[self._said(resource, "type"), name] = resource
+            found[None, name] = None if (None, name) in found else resource
+        return found
 
-    def value(self, resource: Resource | None, path: Path, included: Mapping[tuple[str, str], Any]) -> Any:
-        """
+    def value(self, resource: Resource | Text, path: Path, included: Mapping[Key, Any]) -> Any:
+        """What is at the path of that resource, which a row names by its type and id, or by its id.
+
         :raises msgspec.ValidationError: if there is no such resource, or nothing at the path
         """
-        if resource is None:
+        if resource is None or resource == "":
             return None
-        found = (included or {}).get((str(resource.type), str(resource.id)))
+        key: Key = (None, str(resource))
+        if isinstance(resource, Resource):
+            key = str(resource.type), str(resource.id)
+        found = (included or {}).get(key)
         value = UNSET if found is None else self._paths.found(found, path)
         if value is UNSET and not path.optional:
-            raise msgspec.ValidationError(f"nothing is included at `{path.text}` of {resource.type} {resource.id}")
+            whose = " ".join(filter(None, key))
+            raise msgspec.ValidationError(f"nothing is included at `{path.text}` of {whose}")
         return None if value is UNSET else value
 
     def _said(self, resource: Any, name: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from functools import cache
 from typing import Any
 
 from airbyte_cdk.models import FailureType
@@ -12,7 +13,7 @@ from airbyte_cdk.sources.declarative.interpolation.jinja import JinjaInterpolati
 from airbyte_cdk.sources.declarative.interpolation.macros import macros
 from airbyte_cdk.sources.types import Config
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
-from jinja2 import Environment, meta
+from jinja2 import Environment, TemplateSyntaxError, meta, nodes
 
 NAMES = frozenset(("config", "window", "contact"))
 CONTACT = re.compile(r"\{\{-?\s*contact\s*-?\}\}")
@@ -77,15 +78,70 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _check(text: str, names: Collection[str]) -> None:
     """Requests for one contact after the other are made from one, so what depends on the contact must be seen in it."""
-    unknown = sorted(_names(text) - set(names) - macros.keys())
+    unknown = sorted(_parsed(text)[1] - set(names) - macros.keys())
     if unknown:
         raise InvalidManifest(
             f"The manifest's {text!r} speaks of `{unknown[0]}`, which a request does not know. It knows `config`, "
             "`window.start`, `window.end` and, as {{ contact }}, the contact."
         )
-    if "contact" in _names(CONTACT.sub("", text)):
+    if "contact" in _parsed(CONTACT.sub("", text))[1]:
         raise InvalidManifest(f"The manifest's {text!r} must say {{{{ contact }}}}, and do nothing with the contact.")
 
 
-def _names(text: str) -> set[str]:
-    return meta.find_undeclared_variables(_environment.parse(text))
+@cache
+def _parsed(text: str) -> tuple[nodes.Template, Set[str]]:
+    """A template, and the names that it speaks of."""
+    try:
+        template = _environment.parse(text)
+        return template, meta.find_undeclared_variables(template)
+    except TemplateSyntaxError as error:
+        raise InvalidManifest(f"The manifest's {text!r} is no template: {error.message}") from None
+
+
+def check_fields(manifest: Any, form: Mapping[str, Any]) -> None:
+    """See that what a manifest reads from the configuration are fields of its form, a JSON schema.
+
+    :raises InvalidManifest: if one is none: it would be empty, and a header or a filter with it
+    """
+    for text in _texts(manifest):
+        for fields in _fields_read(text) if "config" in text and "{" in text else ():
+            _check_path(text, fields, form)
+
+
+@cache
+def _fields_read(text: str) -> Sequence[Sequence[str]]:
+    template, _ = _parsed(text)
+    found = template.find_all((nodes.Getitem, nodes.Getattr, nodes.Call))
+    return [path for path in map(_path_of, found) if path]
+
+
+def _path_of(node: nodes.Node) -> Sequence[str] | None:
+    """`("provider", "api_key")` for `config['provider']['api_key']`, and for the other ways to write it."""
+    match node:
+        case nodes.Name(name="config"):
+            return ()
+        case nodes.Getitem(node=within, arg=nodes.Const(value=str(name))):
+            pass
+        case nodes.Call(node=nodes.Getattr(node=within, attr="get"), args=[nodes.Const(value=str(name)), *_]):
+            pass
+        case nodes.Getattr(node=within, attr=name) if not hasattr(dict, name):
+            pass
+        case _:
+            return None
+    path = _path_of(within)
+    return None if path is None else (*path, name)
+
+
+def _check_path(text: str, path: Sequence[str], form: Mapping[str, Any]) -> None:
+    forms = [form]
+    for depth, name in enumerate(path, 1):
+        branches = [branch for each in forms for branch in (each, *each.get("oneOf", ()))]
+        fields = {field for branch in branches for field in branch.get("properties", ())}
+        if not fields:
+            return
+        if name not in fields:
+            raise InvalidManifest(
+                f"The manifest's {text!r} speaks of `{'.'.join(path[:depth])}`, which is no field of the form. "
+                f"It has {', '.join(sorted(fields))}."
+            )
+        forms = [branch["properties"][name] for branch in branches if name in branch.get("properties", ())]

@@ -17,6 +17,7 @@ from isodate import duration_isoformat, parse_duration
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
+from source_events.components.templates import InvalidManifest
 from source_events.settings import dates
 from source_events.settings.documents import read_document
 from source_events.settings.specification import specification
@@ -107,6 +108,12 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     return completed
 
 
+def form_of(provider_type: str) -> dict[str, Any]:
+    """The fields that a configuration of this provider may have, a JSON schema."""
+    schema = _schema()
+    return {**schema, "properties": {**schema["properties"], "provider": _branch(schema, provider_type)}}
+
+
 @cache
 def _schema() -> dict[str, Any]:
     """Read once, because a command checks its configuration more than once."""
@@ -127,10 +134,17 @@ def _problems(config: Any) -> Iterator[str]:
 
 
 def _branch(schema: Mapping[str, Any], provider_type: str) -> dict[str, Any]:
+    """
+    :raises InvalidManifest: if it does not say where the API is
+    """
     branches = schema["properties"]["provider"]["oneOf"]
     found: dict[str, Any] = next(
         branch for branch in branches if branch["properties"]["provider_type"]["const"] == provider_type
     )
+    if "api_url" not in found["properties"]:
+        raise InvalidManifest(
+            f"The form of {provider_type} has no `api_url`, the address that its requests begin with."
+        )
     return found
 
 

@@ -180,8 +180,7 @@ class TestRetries:
         pytest.param(Response(b"<html>"), "documented JSON", id="HTML with a 200"),
         pytest.param(Response(b'{"events": ['), "documented JSON", id="half a JSON"),
         pytest.param(Response(b""), "documented JSON", id="no body"),
-        pytest.param(Response(b"[]"), "documented JSON", id="JSON of another form"),
-        pytest.param(Response(b'{"generated": "now"}'), "documented JSON", id="JSON without events"),
+        pytest.param(Response(b'{"events": 5, "scrollId": '), "documented JSON", id="half a JSON of another form"),
         pytest.param(Response(b'{"events": []}', truncated=True), "broke off in the middle of an answer", id="cut off"),
         pytest.param(
             Response(b"{}", headers={"Content-Encoding": "gzip"}), "not compressed as it says", id="not compressed"
@@ -223,6 +222,28 @@ class TestRetries:
             assert secret not in error["message"] + error["internal_message"]
         assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]
         assert str(output.failure) == error["message"]
+
+    @pytest.mark.parametrize(
+        ("body", "problem"),
+        [
+            (b"[]", "Expected `object`, got `array`"),
+            (b"null", "Expected `object`, got `null`"),
+            (b'{"generated": "now"}', "Object missing required field `events`"),
+            (b'\xef\xbb\xbf{"generated": "\xff"}\r\n', "Object missing required field `events`"),
+            (b'{"events": 5}', "Expected `array | null`, got `int` - at `$.events`"),
+        ],
+    )
+    def test_json_of_another_form_is_one_error_at_once(self, network, waits, body, problem):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, Response(body))
+        output = read("org_events")
+        assert output.error()["failure_type"] == "system_error"
+        assert output.error()["message"] == (
+            "org_events: The API answered 200 OK with JSON of another form than the documented one "
+            f"({problem}). Check that `provider.api_url` leads to the API. If it does, the API may have changed; "
+            "please report it together with the provider's name."
+        )
+        assert waits == []
 
     @pytest.mark.parametrize("asked", ["login", "feed", "contact"])
     def test_what_no_repetition_mends_is_not_tried_again(self, network, waits, asked):

@@ -117,8 +117,22 @@ class TestIncluded:
         others = {"type": "n", "id": 3, "says": {"name": "b"}}, {"type": "m", "id": "3", "says": {"name": "a"}}
         assert record_of(self.decoder("says.name"), self.body(ROW, *others))["type"] == "a"
 
+    @pytest.mark.parametrize("named", [3, "3"])
+    def test_a_row_may_name_its_id_alone(self, named):
+        others = {"id": "4", "says": {"name": "b"}}, {"id": 3, "type": "its own", "says": {"name": "a"}}
+        row = {**EVENT, "metric": named}
+        assert record_of(self.decoder("says.name"), self.body(row, *others))["type"] == "a"
+
+    @pytest.mark.parametrize(
+        "included", [[], [{"id": 4, "name": "a"}], [{"id": 3, "type": kind, "name": kind} for kind in ("m", "n")]]
+    )
+    def test_an_id_alone_that_none_has_or_several_have_is_an_error(self, included):
+        with pytest.raises(msgspec.ValidationError, match=r"nothing is included at `name` of 3$"):
+            record_of(self.decoder("name"), self.body({**EVENT, "metric": 3}, *included))
+
     def test_a_row_that_names_none_has_none(self):
         assert record_of(self.decoder("says.name"), self.body({**ROW, "metric": None}))["type"] is None
+        assert record_of(self.decoder("says.name"), self.body({**ROW, "metric": ""}))["type"] is None
 
     @pytest.mark.parametrize("included", [[], [{"type": "m", "id": "3"}], [{"type": "m", "id": "4", "name": "a"}]])
     def test_one_that_is_not_there_is_an_error_unless_it_may_be_missing(self, included):

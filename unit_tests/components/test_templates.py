@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from airbyte_cdk.models import FailureType
 
-from source_events.components.templates import Bounds, InvalidManifest, Template
+from source_events.components.templates import Bounds, InvalidManifest, Template, check_fields
 
 CONFIG = {"provider": {"key": "a-fake-key", "empty": ""}, "event_types": ["a", "b"], "none": []}
 
@@ -148,3 +148,64 @@ class TestMistakes:
     def test_where_there_is_no_contact_it_is_unknown(self):
         with pytest.raises(InvalidManifest, match="speaks of `contact`"):
             Template("{{ contact }}", CONFIG, {"config", "window"})
+
+    @pytest.mark.parametrize("text", ["{{ window.start }", "{% if config %}", "{{ window.start | no_filter }}"])
+    def test_what_is_no_template_is_one(self, text):
+        with pytest.raises(InvalidManifest) as caught:
+            Template(text, CONFIG)
+        assert caught.value.message.startswith(f"The manifest's {text!r} is no template: ")
+
+
+FORM = {
+    "properties": {
+        "start_date": {"type": "string"},
+        "provider": {
+            "properties": {
+                "api_key": {"type": "string"},
+                "credentials": {
+                    "oneOf": [{"properties": {"token": {}}}, {"properties": {"login": {}, "password": {}}}],
+                },
+            }
+        },
+    }
+}
+
+
+class TestFieldsOfTheConfiguration:
+    """What a manifest reads from the configuration is a field of the form, or it would be empty in silence."""
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "{{ config['start_date'] }}",
+            "{{ config['provider']['api_key'] | base64encode }}",
+            "{{ config.provider.credentials.token or config.provider.credentials.password }}",
+            "{{ config.get('provider')['credentials'].get('login', '') }}",
+            "{{ config['start_date'].removesuffix('Z')[:10] }}",
+            "{{ config['provider'].items() | list }}",
+            "{{ window.typo }}{{ other['config'] }}",
+            "A sentence with {braces} on `config`.",
+            "config['provider']['typo']",
+        ],
+    )
+    def test_those_of_the_form_may_be_read(self, text):
+        check_fields({"a": [{"b": text}], "c": 5, "d": None}, FORM)
+
+    @pytest.mark.parametrize(
+        ("text", "field", "known"),
+        [
+            ("{{ config['typo'] }}", "typo", "provider, start_date"),
+            ("{{ config['provider']['typo'] }}", "provider.typo", "api_key, credentials"),
+            ("a{{ config['provider']['api_key'] ~ config.provider.typo }}", "provider.typo", "api_key, credentials"),
+            ("{{ config['provider'].get('typo', 'x') }}", "provider.typo", "api_key, credentials"),
+            ("{{ config.get('provider').credentials.typo }}", "provider.credentials.typo", "login, password, token"),
+            ("{% if config['provider']['typo'] %}a{% endif %}", "provider.typo", "api_key, credentials"),
+            ("{{ config['provider']['typo'].lower()[0] }}", "provider.typo", "api_key, credentials"),
+        ],
+    )
+    def test_others_are_a_mistake(self, text, field, known):
+        with pytest.raises(InvalidManifest) as caught:
+            check_fields({"a": [{"b": text}]}, FORM)
+        assert caught.value.message == (
+            f"The manifest's {text!r} speaks of `{field}`, which is no field of the form. It has {known}."
+        )

@@ -254,6 +254,15 @@ class TestMistakesThatAreFoundAtOnce:
         [
             (requested(parameters={"since": "{{ stream_partition.start }}"}), "speaks of `stream_partition`"),
             (requested(parameters={"page": "{{ next_page_token }}"}), "speaks of `next_page_token`"),
+            (
+                requested(headers={"Account": "{{ config['provider']['acount_id'] }}"}),
+                "`provider.acount_id`, which is no",
+            ),
+            (
+                mapped(organization="{{ config['provider']['acount_id'] }}"),
+                "It has account_id, api_key, api_url, provider",
+            ),
+            (requested(url="{{ config['provider']['api_url'] }"), "is no template: "),
             (requested(request_parameters={"a": "b"}), "Requester has no field `request_parameters`"),
             (requested(body={"filter": "x"}, method="POST"), "a request with a `body` has none"),
             (requested(refusals={404: {"mesage": "x"}}), "has no field `mesage`"),
@@ -283,6 +292,13 @@ class TestMistakesThatAreFoundAtOnce:
         with pytest.raises(AirbyteTracedException, match=message) as caught:
             SourceEvents().discover(LOGGER, CONFIG)
         assert caught.value.failure_type is FailureType.system_error
+
+    def test_so_does_a_form_that_does_not_say_where_the_api_is(self, folder):
+        spec = yaml.safe_load((folder / "spec.yaml").read_text())
+        spec["properties"].pop("api_url")
+        (folder / "spec.yaml").write_text(yaml.safe_dump(spec))
+        with pytest.raises(AirbyteTracedException, match="The form of papyrus has no `api_url`, the address that"):
+            SourceEvents().discover(LOGGER, CONFIG)
 
     def test_a_check_tells_them_in_a_sentence(self, folder, change):
         change(mapped(rows="data events"))
@@ -314,11 +330,11 @@ class TestMistakesThatAnswersShow:
             ),
         ],
     )
-    def test_each_is_one_clear_error_and_no_record(self, api, change, edit, message):
+    def test_each_is_one_clear_error_at_once_and_no_record(self, api, change, waits, edit, message):
         change(edit)
         output = read("org_events", config=CONFIG)
         assert message in failure_of(output)
-        assert output.records() == []
+        assert (output.records(), waits) == ([], [])
 
     @pytest.mark.parametrize(
         ("data", "message"),
@@ -328,9 +344,10 @@ class TestMistakesThatAnswersShow:
         ],
         ids=["two lists", "no list"],
     )
-    def test_rows_that_are_no_list_are_one_error(self, api, data, message):
+    def test_rows_that_are_no_list_are_one_error_at_once(self, api, waits, data, message):
         api.changed = lambda answer: {**answer, "data": data}
         assert message in failure_of(read("org_events", config=CONFIG))
+        assert waits == []
 
     def test_without_a_paging_nothing_is_cut_off_in_silence(self, api, change):
         change(lambda manifest: manifest["definitions"]["events"].pop("paging"))

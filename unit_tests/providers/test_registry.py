@@ -8,6 +8,7 @@ import yaml
 from source_events import providers
 from source_events.components.templates import InvalidManifest
 from source_events.settings.specification import specification
+from unit_tests.registered import left_out, of_each
 
 MOST_LINES = 700
 """Python and YAML of a provider."""
@@ -49,6 +50,19 @@ def test_a_field_that_occurs_twice_is_refused(folder):
     (folder / "alpha" / "manifest.yaml").write_text("streams:\n- name: a\n  name: b\n")
     with pytest.raises(InvalidManifest, match=r"manifest of alpha cannot be read: a field occurs twice .* line 2, col"):
         providers.manifest("alpha")
+
+
+@pytest.mark.parametrize(("module", "name"), [("model", "MODELS"), ("odd_data", "CASES"), ("fields", "FIELDS")])
+def test_each_provider_has_what_tests_look_for_in_its_test_folder(module, name):
+    assert left_out(f"unit_tests.providers.NAME.{module}", name) == []
+
+
+def test_what_a_provider_lacks_is_named_as_a_file_and_a_name_in_it(folder):
+    assert left_out("unit_tests.providers.NAME.model", "MODELS") == [
+        "unit_tests/providers/alpha/model.py: MODELS",
+        "unit_tests/providers/beta/model.py: MODELS",
+    ]
+    assert of_each("unit_tests.providers.NAME.model", "MODELS") == {}
 
 
 def test_cloud4wi_is_a_provider():

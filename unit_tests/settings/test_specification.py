@@ -12,6 +12,7 @@ import pytest
 from source_events import providers
 from source_events.settings.specification import specification
 from unit_tests.reading import configuration
+from unit_tests.registered import of_each
 
 FORM = specification()["connectionSpecification"]
 BRANCHES = {
@@ -83,36 +84,7 @@ COMMON = {
     "num_workers": 8,
     "requests_per_minute": None,
 }
-OF_PROVIDERS = {
-    "cloud4wi": {
-        "organization_id": "required",
-        "client_key": "required",
-        "client_secret": "required",
-        "api_url": "https://explore.cloud4wi.com",
-    },
-    "swipe_one": {
-        "workspace_id": "required",
-        "api_key": "required",
-        "api_url": "https://api.swipeone.com/api",
-    },
-    "app_market": {
-        "instance_id": "required",
-        "api_secret": "required",
-        "scope": "app",
-        "api_url": "https://appmarket-publicapi.sitebuilder.com/v1.0",
-        "events_path": "/events/get",
-        "contacts_path": "/contacts/get",
-        "instance_claim": "instanceId",
-        "timestamp_unit": "milliseconds",
-        "time_zone": "UTC",
-    },
-    "carecloud": {
-        "api_url": "required",
-        "time_zone": "required",
-        "credentials": "required",
-        "accept_language": "en",
-    },
-}
+OF_PROVIDERS = of_each("unit_tests.providers.NAME.fields", "FIELDS")
 """The names that users' configurations depend on, with "required" or their default."""
 
 
@@ -127,9 +99,8 @@ def test_the_common_fields_are_those_of_the_contract():
     assert contract(FORM) == COMMON
 
 
-@pytest.mark.parametrize("provider", BRANCHES)
+@pytest.mark.parametrize("provider", OF_PROVIDERS)
 def test_the_fields_of_a_provider_are_those_of_the_contract(provider):
-    assert provider in OF_PROVIDERS, "users' configurations depend on its fields: OF_PROVIDERS must have them"
     assert contract(BRANCHES[provider]) == {"provider_type": "required", **OF_PROVIDERS[provider]}
 
 

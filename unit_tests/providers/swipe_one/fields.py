@@ -1,0 +1,7 @@
+"""The names that users' configurations depend on, each with "required" or its default."""
+
+FIELDS = {
+    "workspace_id": "required",
+    "api_key": "required",
+    "api_url": "https://api.swipeone.com/api",
+}
