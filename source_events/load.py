@@ -25,7 +25,9 @@ from airbyte_cdk.models import AirbyteStream, FailureType, SyncMode
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_events import providers
 from source_events.runtime import failure
+from source_events.settings.configuration import complete
 from source_events.settings.documents import InvalidDocument
 
 NEEDS = "Loading needs dlt: pip install 'source-events[load]'"
@@ -58,6 +60,10 @@ ROWS = 1_000_000
 CURSOR = "createdAt"
 DUCKDB, PARQUET, POSTGRES = "duckdb:", "parquet:", ("postgresql://", "postgres://")
 COUNT = "SELECT type, count(*) FROM {} GROUP BY 1 ORDER BY 2 DESC"
+
+
+class AnotherAccount(InvalidDocument):
+    """The dataset is that of another account."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +192,10 @@ class StreamLoad:
         return [self._doing()]
 
     def run(self) -> None:
-        """Read and load, a million rows at a time, until the stream is at its end or has failed."""
+        """Read and load, a million rows at a time, until the stream is at its end or has failed.
+
+        :raises AnotherAccount: if the table has the data of another one
+        """
         self._doing = lambda: f"{self.name}: asking the warehouse how far it has been loaded"
         try:
             if self._parquet:
@@ -198,9 +207,12 @@ class StreamLoad:
                 dataset_name=self.dataset,
             )
             pipeline.sync_destination()
+            self._check_account(pipeline)
             before = self._count(pipeline)
             self._load(pipeline)
             after = self._count(pipeline)
+        except AnotherAccount:
+            raise
         except AirbyteTracedException as error:
             self._fail(error)
         except Exception as error:
@@ -208,6 +220,19 @@ class StreamLoad:
         else:
             if after is not None and before is not None:
                 self.new = after if self.full_refresh else after - before
+
+    @cached_property
+    def _account(self) -> str:
+        return providers.account(complete(self.config))
+
+    def _check_account(self, pipeline: Any) -> None:
+        """The state of one account would leave out what another has before it, and ids may be the same in both."""
+        loaded = kept_of(pipeline, self.name).get("account", self._account)
+        if loaded != self._account:
+            raise AnotherAccount(
+                f"The dataset `{self.dataset}` has the data of another account: of {loaded}, and not of "
+                f"{self._account}. Choose a dataset of its own with --dataset NAME."
+            )
 
     @property
     def _pipeline_name(self) -> str:
@@ -231,7 +256,7 @@ class StreamLoad:
         self.failure = said if said.startswith(f"{self.name}: ") else f"{self.name}: {said}"
 
     def _load(self, pipeline: Any) -> None:
-        state = state_of(pipeline, self.name)
+        state = kept_of(pipeline, self.name).get("state")
         if state and self.full_refresh:
             # A load that is stopped between the first rows and the last must not go on from the old end.
             with closing(arrow.read(self.config, self.name)) as nothing:
@@ -280,7 +305,7 @@ class StreamLoad:
             if self.failure and self._is_whole_list:
                 raise failure(self.failure, FailureType.transient_error)
             self._doing = lambda: f"{self.name}: {self.read:,} records read, loading them"
-            dlt.current.resource_state()["state"] = events.state
+            dlt.current.resource_state().update(account=self._account, state=events.state)
 
         disposition: Any = "replace" if replace else "append" if self._parquet else "merge"
         resource = dlt.resource(
@@ -301,8 +326,8 @@ class StreamLoad:
 
     def _count(self, pipeline: Any) -> int | None:
         """The rows of the table, where the destination can count."""
-        if self.name not in (pipeline.default_schema.tables if pipeline.default_schema_name else ()):
-            return 0
+        if self._parquet:
+            return self._parquet.rows
         try:
             with pipeline.sql_client() as client:
                 table = client.make_qualified_table_name(self.name)
@@ -313,11 +338,11 @@ class StreamLoad:
             return None
 
 
-def state_of(pipeline: Any, stream: str) -> Mapping[str, Any] | None:
-    """The state that was loaded with the last rows of the stream; with none, all of it is read."""
+def kept_of(pipeline: Any, stream: str) -> Mapping[str, Any]:
+    """What was loaded with the last rows of the stream: their `account`, and the `state` behind them."""
     sources = pipeline.state.get("sources", {}).values()
-    found = (source.get("resources", {}).get(stream, {}).get("state") for source in sources)
-    return next((state for state in found if state), None)
+    kept = (source.get("resources", {}).get(stream) for source in sources)
+    return next((each for each in kept if each), {})
 
 
 def is_json(type: pa.DataType) -> bool:
