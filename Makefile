@@ -9,6 +9,8 @@ VENV := .venv
 DEMO_VENV := .venv-demo
 # The tools that the benchmark compares with want other versions of the same packages.
 BENCH_VENV := .venv-bench
+# One of them wants others than the rest.
+BENCH_DUCKDB_VENV := .venv-bench-duckdb
 # What builds the packages is no part of what they are built from.
 DIST_VENV := .venv-dist
 # So does dbt.
@@ -21,8 +23,8 @@ export DEMO_PYTHON := $(CURDIR)/$(DEMO_VENV)/bin/python
 export DBT := $(CURDIR)/$(DBT_VENV)/bin/dbt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit bench bench-quick bench-growth bench-workers bench-pages soak load-test image-test contract dist \
-	constraints form clean
+.PHONY: help demo test lint unit bench bench-quick bench-growth bench-workers bench-warehouse bench-pages soak load-test image-test \
+	contract dist constraints form clean
 
 help: ## list the targets
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +56,10 @@ bench-growth: $(VENV)/installed $(BENCH_VENV)/installed ## how time, memory and 
 
 bench-workers: $(VENV)/installed $(BENCH_VENV)/installed ## requests a second by number of workers: ten minutes
 	$(VENV)/bin/python -m benchmarks.workers
+	$(VENV)/bin/python -m benchmarks.render
+
+bench-warehouse: $(VENV)/installed $(BENCH_VENV)/installed $(BENCH_DUCKDB_VENV)/installed $(DEMO_VENV)/installed ## what the way to a warehouse costs beside other tools: half an hour
+	$(VENV)/bin/python -m benchmarks.warehouse
 	$(VENV)/bin/python -m benchmarks.render
 
 bench-pages: $(VENV)/installed $(BENCH_VENV)/installed ## write the results' pages and pictures anew, and what cites them
@@ -94,7 +100,7 @@ form: $(VENV)/installed ## draw the connection form as pictures into docs/form, 
 	@node .form/draw.mjs
 
 clean: ## remove the environments and everything that was built
-	rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) $(DIST_VENV) $(DBT_VENV) .demo .form build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) $(BENCH_DUCKDB_VENV) $(DIST_VENV) $(DBT_VENV) .demo .form build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/installed: setup.py constraints.txt
@@ -117,6 +123,11 @@ $(BENCH_VENV)/installed: benchmarks/requirements.txt
 	$(call environment,$(BENCH_VENV))
 	@echo "Installing the tools to compare with into $(BENCH_VENV): one to two minutes ..."
 	@$(BENCH_VENV)/bin/python -m pip install -qq --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@
+
+$(BENCH_DUCKDB_VENV)/installed: benchmarks/requirements-duckdb.txt
+	$(call environment,$(BENCH_DUCKDB_VENV))
+	@$(BENCH_DUCKDB_VENV)/bin/python -m pip install -qq --disable-pip-version-check -r benchmarks/requirements-duckdb.txt
 	@touch $@
 
 $(DIST_VENV)/installed: .github/release-requirements.txt

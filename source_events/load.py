@@ -98,10 +98,10 @@ def warehouse_of(to: str, dataset: str) -> Warehouse:
             str(path),
             question=lambda table: f'duckdb {path} "{COUNT.format(table)}"',
         )
-    if to.startswith(POSTGRES):
+    if to.startswith(POSTGRES) and is_complete(to):
         place = without_password(to)
         return Warehouse(
-            dlt.destinations.postgres(to, **safely),
+            dlt.destinations.postgres(with_password(to), **safely),
             place,
             "csv",
             question=lambda table: f'psql {place} -c "{COUNT.format(table)}"',
@@ -127,6 +127,19 @@ def hide_password(to: str) -> None:
     for password in (parts.password, *(value for name, value in parse_qsl(parts.query) if "password" in name)):
         for form in {password, unquote(password), quote(password, safe="")} if password else ():
             add_to_secrets(form)
+
+
+def is_complete(url: str) -> bool:
+    """Whether it names a user, a host and a database."""
+    parts = urlsplit(url)
+    return bool(parts.username and parts.hostname and parts.path.strip("/"))
+
+
+def with_password(url: str) -> str:
+    """dlt wants one; in place of an empty one PostgreSQL's library takes that of PGPASSWORD, or of ~/.pgpass."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    return url if ":" in user else parts._replace(netloc=f"{user}:{at}{host}").geturl()
 
 
 def without_password(url: str) -> str:
