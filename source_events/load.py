@@ -49,6 +49,7 @@ try:
     from dlt.common.destination.exceptions import SqlClientNotAvailable, UnknownDestinationModule
     from dlt.common.pipeline import get_dlt_pipelines_dir
     from dlt.destinations.exceptions import DatabaseUndefinedRelation
+    from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
     from source_events import arrow
     from source_events.parquet import ParquetTable
@@ -57,6 +58,9 @@ except ImportError as error:
 
 ROWS = 1_000_000
 """Rows of one package: what a load that is stopped repeats at most."""
+DUCKDB_SETTINGS = {"memory_limit": "512MB", "preserve_insertion_order": False}
+"""It would take 900 MB to merge 300,000 events, and most of a machine's memory if it can; beyond this it takes a file
+beside its own."""
 CURSOR = "createdAt"
 DUCKDB, PARQUET, POSTGRES = "duckdb:", "parquet:", ("postgresql://", "postgres://")
 COUNT = "SELECT type, count(*) FROM {} GROUP BY 1 ORDER BY 2 DESC"
@@ -94,7 +98,7 @@ def warehouse_of(to: str, dataset: str) -> Warehouse:
                 "Choose another file, or another dataset with --dataset NAME."
             )
         return Warehouse(
-            dlt.destinations.duckdb(str(path.absolute()), **safely),
+            dlt.destinations.duckdb(DuckDbCredentials(str(path.absolute()), global_config=DUCKDB_SETTINGS), **safely),
             str(path),
             question=lambda table: f'duckdb {path} "{COUNT.format(table)}"',
         )
