@@ -9,6 +9,8 @@ VENV := .venv
 DEMO_VENV := .venv-demo
 # The tools that the benchmark compares with want other versions of the same packages.
 BENCH_VENV := .venv-bench
+# One of them wants others than the rest.
+BENCH_DUCKDB_VENV := .venv-bench-duckdb
 # What builds the packages is no part of what they are built from.
 DIST_VENV := .venv-dist
 # So does dbt.
@@ -23,11 +25,11 @@ export DEMO_PYTHON := $(CURDIR)/$(DEMO_VENV)/bin/python
 export DBT := $(CURDIR)/$(DBT_VENV)/bin/dbt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit bench bench-quick bench-growth bench-workers bench-pages soak load-test image-test mutants contract dist \
-	constraints form clean
+.PHONY: help demo test lint unit bench bench-quick bench-growth bench-workers bench-pages soak load-test image-test mutants \
+	contract dist constraints form clean bench-warehouse
 
 help: ## list the targets
-	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/installed $(DEMO_VENV)/installed ## load the sandbox's events into a warehouse and look at them
 	$(DEMO_PYTHON) -m demo
@@ -56,6 +58,10 @@ bench-growth: $(VENV)/installed $(BENCH_VENV)/installed ## how time, memory and 
 
 bench-workers: $(VENV)/installed $(BENCH_VENV)/installed ## requests a second by number of workers: ten minutes
 	$(VENV)/bin/python -m benchmarks.workers
+	$(VENV)/bin/python -m benchmarks.render
+
+bench-warehouse: $(VENV)/installed $(BENCH_VENV)/installed $(BENCH_DUCKDB_VENV)/installed $(DEMO_VENV)/installed ## what the way to a warehouse costs beside other tools: half an hour
+	$(VENV)/bin/python -m benchmarks.warehouse
 	$(VENV)/bin/python -m benchmarks.render
 
 bench-pages: $(VENV)/installed $(BENCH_VENV)/installed ## write the results' pages and pictures anew, and what cites them
@@ -99,7 +105,8 @@ form: $(VENV)/installed ## draw the connection form as pictures into docs/form, 
 	@node .form/draw.mjs
 
 clean: ## remove the environments and everything that was built
-	rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) $(DIST_VENV) $(DBT_VENV) $(MUTANTS_VENV) .mutants .demo .form build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) $(DIST_VENV) $(DBT_VENV) $(MUTANTS_VENV) $(BENCH_DUCKDB_VENV) \
+		.mutants .demo .form build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/installed: setup.py constraints.txt
@@ -129,6 +136,11 @@ $(MUTANTS_VENV)/installed: setup.py constraints.txt unit_tests/mutants/requireme
 	@echo "Installing the connector, its tests and cosmic-ray into $(MUTANTS_VENV): two to four minutes ..."
 	@$(MUTANTS_VENV)/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt \
 		-e '.[tests]' -r unit_tests/mutants/requirements.txt
+	@touch $@
+
+$(BENCH_DUCKDB_VENV)/installed: benchmarks/requirements-duckdb.txt
+	$(call environment,$(BENCH_DUCKDB_VENV))
+	@$(BENCH_DUCKDB_VENV)/bin/python -m pip install -qq --disable-pip-version-check -r benchmarks/requirements-duckdb.txt
 	@touch $@
 
 $(DIST_VENV)/installed: .github/release-requirements.txt

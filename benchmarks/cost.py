@@ -17,20 +17,23 @@ MEASURED = Path(__file__).with_name("measured.py")
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process took: seconds, seconds of CPU, and the megabytes that it had in memory at most."""
+    """What a program took: seconds, seconds of CPU, and the megabytes that it had in memory at most."""
 
     wall: float
     cpu: float
     memory: float
 
 
-def measure(command: Sequence[str], output: Path = Path(os.devnull), *, until_first_record: bool = False) -> Cost:
-    """
+def measure(
+    command: Sequence[str], output: Path = Path(os.devnull), *, until_first_record: bool = False, tree: bool = False
+) -> Cost:
+    """What it takes; with `tree` together with all that it starts, which it must wait for.
+
     :raises RuntimeError: if the command fails; the message ends with what it said
     """
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "errors").open("w+b") as errors:
         result = Path(folder) / "cost.json"
-        mode = "first" if until_first_record else "whole"
+        mode = "first" if until_first_record else "tree" if tree else "whole"
         launcher = [sys.executable, "-I", "-S", str(MEASURED), str(result), str(output), mode]
         # Each of the peers would report its use to its makers.
         quiet = {"DO_NOT_TRACK": "1", "RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "CRITICAL"}

@@ -1,7 +1,8 @@
 """Runs one program and writes what it took: `python -I -S measured.py RESULT OUTPUT MODE PROGRAM ...`.
 
 A process of its own, and a bare one: a child's peak memory counts that of the process that started it. MODE is `whole`,
-or `first` to end the program at its first record.
+`first` to end the program at its first record, or `tree` for a program that starts others, whose memory at the same
+moment is added up.
 """
 
 import json
@@ -9,12 +10,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 RECORD = b'"type":"RECORD"'
 TIME_LIMIT = 1800
 """Seconds after which a program is ended."""
+LOOK_EVERY = 0.1
+"""Seconds."""
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -23,6 +27,53 @@ def cpu_so_far(process: int) -> float:
     text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
     fields = text.rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def descendants(process: int) -> list[int]:
+    """The running process and all that it has started, as far as they still have it for an ancestor."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                text = (folder / "stat").read_text(encoding="utf-8", errors="replace")
+            except OSError:
+                continue
+            children.setdefault(int(text.rpartition(")")[2].split()[1]), []).append(int(folder.name))
+    found = [process]
+    for each in found:
+        found += children.get(each, [])
+    return found
+
+
+def memory_of(processes: "list[int]") -> float:
+    """Megabytes of all together; what some of them share counts once."""
+    total = 0
+    for process in processes:
+        try:
+            lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total / 1024
+
+
+class Peak(threading.Thread):
+    """The most memory that a process and its descendants had together, looked at often."""
+
+    def __init__(self, process: int) -> None:
+        super().__init__(daemon=True)
+        self._process = process
+        self._ended = threading.Event()
+        self.memory = 0.0
+
+    def run(self) -> None:
+        while not self._ended.wait(LOOK_EVERY):
+            self.memory = max(self.memory, memory_of(descendants(self._process)))
+
+    def end(self) -> float:
+        self._ended.set()
+        self.join()
+        return self.memory
 
 
 def until_first_record(process: "subprocess.Popen[bytes]") -> dict[str, float]:
@@ -42,9 +93,15 @@ def main(result: str, output: str, mode: str, command: list[str]) -> None:
         found = until_first_record(process) if mode == "first" else {}
         if found:
             process.kill()
+        peak = Peak(process.pid)
+        if mode == "tree":
+            peak.start()
+        # The processes that it has waited for are in it.
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
-    cost = {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "memory": usage.ru_maxrss / 1024}
+        together = peak.end() if mode == "tree" else 0.0
+    memory = max(usage.ru_maxrss / 1024, together)
+    cost = {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "memory": memory}
     if found:
         cost |= {"wall": found["first_at"] - began, "cpu": found["first_cpu"]}
     cost["status"] = 0 if found else os.waitstatus_to_exitcode(status)

@@ -134,7 +134,8 @@ def comparison(content: Json) -> Any:
         layout="constrained",
     )
     for (title, own), place in zip(drawn, axes[:, 0], strict=True):
-        dots(place, own)
+        (connector,) = (row["cpu_per_million"] for row in own if row["program"].startswith("connector"))
+        dots(place, own, connector)
         place.set_title(title)
     values = [row["cpu_per_million"] for row in rows if row["part"] in dict(PARTS)]
     axes[0, 0].set_xlim(min(values) / 2, max(values) * 5)
@@ -144,10 +145,12 @@ def comparison(content: Json) -> Any:
     return figure
 
 
-def dots(axes: Any, rows: Sequence[Json]) -> None:
-    """A dot for each program with its figure, the cheapest first. Bars would have no zero to begin at."""
+def dots(axes: Any, rows: Sequence[Json], unit: float) -> None:
+    """A dot for each program with its figure, the cheapest first, and how many times `unit` that is.
+
+    Bars would have no zero to begin at.
+    """
     rows = sorted(rows, key=lambda row: -float(row["cpu_per_million"]))
-    (own,) = (row["cpu_per_million"] for row in rows if row["program"].startswith("connector"))
     axes.set_xscale("log")
     logarithmic(axes.xaxis, lambda value: f"{value:,g}")
     axes.grid(visible=False, axis="y")
@@ -156,7 +159,7 @@ def dots(axes: Any, rows: Sequence[Json]) -> None:
         weight = "bold" if colour == OWN else "normal"
         axes.plot(value, place, color=colour, marker=MARKERS[colour], markersize=7)
         axes.annotate(
-            f"{number(value)}  ({number(value / own)} times)" if colour != OWN else number(value),
+            f"{number(value)}  ({number(value / unit)} times)" if value != unit else number(value),
             (value, place),
             (8, 0),
             textcoords="offset points",
@@ -167,6 +170,24 @@ def dots(axes: Any, rows: Sequence[Json]) -> None:
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
         label.set_fontweight("bold" if kind(row["program"]) == OWN else "normal")
     axes.set_ylim(-0.6, len(rows) - 0.4)
+
+
+# --- what the way to a warehouse costs
+
+
+def warehouse(content: Json) -> Any:
+    rows = [row for row in content["ways"] if row["cpu_per_million"] > 0]
+    figure, axes = plt.subplots(figsize=(8, 1.9 + 0.23 * len(rows)), layout="constrained")
+    unit = next((row["cpu_per_million"] for row in rows if row["program"].endswith("read > file")), 1)
+    dots(axes, rows, unit)
+    values = [row["cpu_per_million"] for row in rows]
+    axes.set_xlim(min(values) / 2, max(values) * 5)
+    axes.set_xlabel(f"CPU seconds for a million; {LOGARITHMIC}")
+    notes = [
+        "Less is better. All processes and the server's, beyond start-up; in brackets, times those of `read > file`."
+    ]
+    headed(figure, content, "CPU seconds for a million events, to the warehouse", notes, KINDS)
+    return figure
 
 
 # --- how the cost grows
@@ -298,7 +319,7 @@ def picture(figure: Any) -> str:
 
 
 def drawn(content: Json) -> str:
-    for field, draw in (("states", growth), ("rates", workers), ("rows", comparison)):
+    for field, draw in (("states", growth), ("rates", workers), ("ways", warehouse), ("rows", comparison)):
         if field in content:
             return picture(draw(content))
     raise ValueError("these are no results that can be drawn")

@@ -1,6 +1,6 @@
 """`python -m benchmarks.render` makes the pages and pictures of the results anew, from their JSON, and what cites them.
 
-`make bench`, `make bench-growth` and `make bench-workers` do it after measuring.
+`make bench`, `make bench-growth`, `make bench-workers` and `make bench-warehouse` do it after measuring.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks import growth, workers
+from benchmarks import growth, warehouse, workers
 from benchmarks.__main__ import RESULTS, write
 from benchmarks.claims import results
 from benchmarks.programs import peers_installed
@@ -24,6 +24,7 @@ PAGES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "benchmark": _benchmark,
     "growth": growth.as_markdown,
     "workers": workers.as_markdown,
+    "warehouse": warehouse.as_markdown,
 }
 
 

@@ -127,11 +127,11 @@ TARGETS = (
 )
 
 
-def judged(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def judged(rows: Sequence[Row], targets: Sequence[Target] = TARGETS) -> list[dict[str, Any]]:
     """Each target with what was measured; null where the parts that it needs were not run."""
     found = {(row.part, row.program): row for row in rows}
     results: list[dict[str, Any]] = []
-    for target in TARGETS:
+    for target in targets:
         try:
             value = target.measure(found)
         except (KeyError, ValueError):
@@ -205,6 +205,15 @@ TITLES = {
 }
 
 
+def verdicts(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The lines of a table of the targets."""
+    lines = ["| target | wanted | measured | met |", "|---|---|---|---|"]
+    for result in results:
+        met = "not measured" if result["met"] is None else "yes" if result["met"] else "**no**"
+        lines.append(f"| {result['target']} | {result['wanted']} | {result['measured'] or '-'} | {met} |")
+    return lines
+
+
 def as_markdown(rows: Sequence[Row], about: Mapping[str, Any], picture: str = "benchmark.svg") -> str:
     machine = about["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
@@ -221,12 +230,8 @@ def as_markdown(rows: Sequence[Row], about: Mapping[str, Any], picture: str = "b
         "",
         f"![CPU seconds for a million]({picture})",
         "",
-        "| target | wanted | measured | met |",
-        "|---|---|---|---|",
+        *verdicts(judged(rows)),
     ]
-    for result in judged(rows):
-        met = "not measured" if result["met"] is None else "yes" if result["met"] else "**no**"
-        lines.append(f"| {result['target']} | {result['wanted']} | {result['measured'] or '-'} | {met} |")
     startups = [row for row in rows if row.startup is None]
     if startups:
         lines += ["", "## Start-up", "", "| | program | CPU s | seconds | peak MB |", "|---|---|---|---|---|"]

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -18,11 +19,13 @@ from typing import Any
 
 import duckdb
 import psycopg2
+import pyarrow.parquet as pq
 import pytest
 
-from integration_tests.connector import COMMAND, Json, changed, once, run
+from integration_tests.connector import COMMAND, STREAMS, Json, changed, once, run
 from integration_tests.systems import config
 from integration_tests.warehouse.postgres import Unavailable, running_postgres
+from sandbox.cloud4wi import EMPTY_ORGANIZATION_ID, ORGANIZATION_ID
 from sandbox.process import Sandbox
 from source_events import providers
 
@@ -31,7 +34,7 @@ EVENTS = 1500
 PASSWORD = "fake-pass:word"
 IN_A_URL = "fake-pass%3Aword"
 WAREHOUSES = ("duckdb", "postgres", "parquet")
-KILLS = 4
+KILLS, KILLS_OF_A_ROUND = 20, 4
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,18 @@ class Warehouse:
 
     def table(self, name: str, dataset: str = "events") -> str:
         return f"read_parquet('{self.folder}/{dataset}/{name}/*.parquet')" if self.folder else f"{dataset}.{name}"
+
+    def count(self, name: str, dataset: str) -> int:
+        """The rows of a table, which may be none; of Parquet files, those of loads that came to their end."""
+        if self.folder:
+            notes = (self.folder / dataset / "_dlt_loads").glob(f"source_events_{name}__*.jsonl")
+            ended = {note.stem.rpartition("__")[2] for note in notes}
+            files = (self.folder / dataset / name).glob("*.parquet")
+            return sum(pq.read_metadata(file).num_rows for file in files if file.name.rsplit(".", 2)[0] in ended)
+        try:
+            return int(self.ask(f"SELECT count(*) FROM {dataset}.{name}")[0][0])
+        except (duckdb.CatalogException, psycopg2.errors.UndefinedTable):
+            return 0
 
     def ids(self, name: str, dataset: str = "events", key: str = "id") -> Counter[str]:
         return Counter(row[0] for row in self.ask(f"SELECT {key} FROM {self.table(name, dataset)}"))
@@ -105,6 +120,7 @@ class Loader:
 
     folder: Path
     settings: Json
+    dataset: str = "events"
 
     @property
     def working_folder(self) -> Path:
@@ -120,7 +136,7 @@ class Loader:
         return str(path)
 
     def arguments(self, *options: str) -> list[str]:
-        return [*COMMAND, "load", "--config", self.configuration(), "--dataset", "events", *options]
+        return [*COMMAND, "load", "--config", self.configuration(), "--dataset", self.dataset, *options]
 
     def run(self, to: str, *options: str) -> subprocess.CompletedProcess[str]:
         arguments = self.arguments("--to", to, *options)
@@ -136,6 +152,14 @@ class Loader:
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             return process.wait(60)
+
+
+def summed_up(summary: str, stream: str) -> tuple[int, int, int]:
+    """Records read of a stream, and how many of them were new and again there."""
+    found = re.search(rf"^{stream} +([0-9,]+) read, ([0-9,]+) new, ([0-9,]+) again", summary, re.MULTILINE)
+    assert found, summary
+    read, new, again = (int(number.replace(",", "")) for number in found.groups())
+    return read, new, again
 
 
 @pytest.fixture
@@ -185,25 +209,34 @@ def test_every_stream_is_loaded_whole(system: str, sandbox: Sandbox, tmp_path: P
             assert Counter(row[0] for row in rows) == once(record[key] for record in read.records(stream["name"]))
 
 
+@pytest.mark.timeout(900)
 @every_warehouse
-def test_killed_at_any_moment_it_loses_and_repeats_nothing(
+def test_killed_at_twenty_random_moments_it_loses_and_repeats_nothing(
     warehouse: Warehouse, loader: Loader, sandbox: Sandbox
 ) -> None:
-    moments = random.Random(13)
-    began = time.monotonic()
-    assert loader.run("duckdb:" + str(loader.folder / "undisturbed.duckdb")).returncode == 0
-    longest = time.monotonic() - began
-    statuses = []
-    for number in range(KILLS):
-        # The first second and a half are imports.
-        statuses.append(loader.killed(warehouse.to, moments.uniform(0.3, 1) * longest))
-        if number % 2:
-            shutil.rmtree(loader.working_folder, ignore_errors=True)
-    assert -signal.SIGKILL in statuses
-    done = loader.run(warehouse.to)
-    assert (done.returncode, done.stderr) == (0, "")
+    """Of every second load that is killed, dlt's working folder is lost, too."""
     every = once(sandbox.control.event_ids(SYSTEM))
-    assert (warehouse.ids("org_events"), warehouse.ids("contact_events")) == (every, every)
+    moments = random.Random(13)
+    loader.dataset = "undisturbed"
+    began = time.monotonic()
+    assert loader.run(warehouse.to).returncode == 0
+    longest = time.monotonic() - began
+    kills, rounds = 0, 0
+    while kills < KILLS:
+        rounds += 1
+        loader.dataset = f"round_{rounds}"
+        for _ in range(KILLS_OF_A_ROUND):
+            # What is before are imports.
+            killed = loader.killed(warehouse.to, moments.uniform(0.3, 1) * longest) == -signal.SIGKILL
+            kills += killed
+            if killed and kills % 2:
+                shutil.rmtree(loader.working_folder, ignore_errors=True)
+        there = [warehouse.count(stream, loader.dataset) for stream in STREAMS]
+        done = loader.run(warehouse.to)
+        assert (done.returncode, done.stderr) == (0, ""), f"after {kills} kills"
+        assert [warehouse.ids(stream, loader.dataset) for stream in STREAMS] == [every, every], f"after {kills} kills"
+        new = [summed_up(done.stdout, stream)[1] for stream in STREAMS]
+        assert new == [len(every) - rows for rows in there], f"after {kills} kills"
 
 
 @every_warehouse
@@ -237,6 +270,26 @@ def test_a_stream_that_fails_leaves_the_others_loaded(warehouse: Warehouse, load
     assert (again.returncode, again.stderr) == (0, "")
     found = warehouse.ids("contact_events")
     assert (len(found), set(found.values())) == (EVENTS, {1})
+
+
+@every_warehouse
+def test_another_account_is_refused(warehouse: Warehouse, loader: Loader, sandbox: Sandbox) -> None:
+    """It would go on from the state of the first, and a full refresh would replace what is there."""
+    assert loader.run(warehouse.to, "--stream", "org_events").returncode == 0
+    renewed = changed(loader.settings, {"client_key": "another-key-of-the-same-account"})
+    loader.settings = changed(loader.settings, {"organization_id": EMPTY_ORGANIZATION_ID})
+    for options in ([], ["--full-refresh"]):
+        done = loader.run(warehouse.to, "--stream", "org_events", *options)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == (
+            f"source-events: error: The dataset `events` has the data of another account: of cloud4wi "
+            f"{ORGANIZATION_ID}, and not of cloud4wi {EMPTY_ORGANIZATION_ID}. Choose a dataset of its own with "
+            "--dataset NAME.\n"
+        )
+    assert warehouse.ids("org_events") == once(sandbox.control.event_ids(SYSTEM))
+    loader.settings = renewed
+    done = loader.run(warehouse.to, "--stream", "org_events")
+    assert "does not accept the credentials" in done.stderr
 
 
 class TestErrors:

@@ -25,7 +25,9 @@ from airbyte_cdk.models import AirbyteStream, FailureType, SyncMode
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_events import providers
 from source_events.runtime import failure
+from source_events.settings.configuration import complete
 from source_events.settings.documents import InvalidDocument
 
 NEEDS = "Loading needs dlt: pip install 'source-events[load]'"
@@ -47,6 +49,7 @@ try:
     from dlt.common.destination.exceptions import SqlClientNotAvailable, UnknownDestinationModule
     from dlt.common.pipeline import get_dlt_pipelines_dir
     from dlt.destinations.exceptions import DatabaseUndefinedRelation
+    from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
     from source_events import arrow
     from source_events.parquet import ParquetTable
@@ -55,9 +58,16 @@ except ImportError as error:
 
 ROWS = 1_000_000
 """Rows of one package: what a load that is stopped repeats at most."""
+DUCKDB_SETTINGS = {"memory_limit": "512MB", "preserve_insertion_order": False}
+"""It would take 900 MB to merge 300,000 events, and most of a machine's memory if it can; beyond this it takes a file
+beside its own."""
 CURSOR = "createdAt"
 DUCKDB, PARQUET, POSTGRES = "duckdb:", "parquet:", ("postgresql://", "postgres://")
 COUNT = "SELECT type, count(*) FROM {} GROUP BY 1 ORDER BY 2 DESC"
+
+
+class AnotherAccount(InvalidDocument):
+    """The dataset is that of another account."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +98,14 @@ def warehouse_of(to: str, dataset: str) -> Warehouse:
                 "Choose another file, or another dataset with --dataset NAME."
             )
         return Warehouse(
-            dlt.destinations.duckdb(str(path.absolute()), **safely),
+            dlt.destinations.duckdb(DuckDbCredentials(str(path.absolute()), global_config=DUCKDB_SETTINGS), **safely),
             str(path),
             question=lambda table: f'duckdb {path} "{COUNT.format(table)}"',
         )
-    if to.startswith(POSTGRES):
+    if to.startswith(POSTGRES) and is_complete(to):
         place = without_password(to)
         return Warehouse(
-            dlt.destinations.postgres(to, **safely),
+            dlt.destinations.postgres(with_password(to), **safely),
             place,
             "csv",
             question=lambda table: f'psql {place} -c "{COUNT.format(table)}"',
@@ -121,6 +131,19 @@ def hide_password(to: str) -> None:
     for password in (parts.password, *(value for name, value in parse_qsl(parts.query) if "password" in name)):
         for form in {password, unquote(password), quote(password, safe="")} if password else ():
             add_to_secrets(form)
+
+
+def is_complete(url: str) -> bool:
+    """Whether it names a user, a host and a database."""
+    parts = urlsplit(url)
+    return bool(parts.username and parts.hostname and parts.path.strip("/"))
+
+
+def with_password(url: str) -> str:
+    """dlt wants one; in place of an empty one PostgreSQL's library takes that of PGPASSWORD, or of ~/.pgpass."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    return url if ":" in user else parts._replace(netloc=f"{user}:{at}{host}").geturl()
 
 
 def without_password(url: str) -> str:
@@ -186,7 +209,10 @@ class StreamLoad:
         return [self._doing()]
 
     def run(self) -> None:
-        """Read and load, a million rows at a time, until the stream is at its end or has failed."""
+        """Read and load, a million rows at a time, until the stream is at its end or has failed.
+
+        :raises AnotherAccount: if the table has the data of another one
+        """
         self._doing = lambda: f"{self.name}: asking the warehouse how far it has been loaded"
         try:
             if self._parquet:
@@ -198,9 +224,12 @@ class StreamLoad:
                 dataset_name=self.dataset,
             )
             pipeline.sync_destination()
+            self._check_account(pipeline)
             before = self._count(pipeline)
             self._load(pipeline)
             after = self._count(pipeline)
+        except AnotherAccount:
+            raise
         except AirbyteTracedException as error:
             self._fail(error)
         except Exception as error:
@@ -208,6 +237,19 @@ class StreamLoad:
         else:
             if after is not None and before is not None:
                 self.new = after if self.full_refresh else after - before
+
+    @cached_property
+    def _account(self) -> str:
+        return providers.account(complete(self.config))
+
+    def _check_account(self, pipeline: Any) -> None:
+        """The state of one account would leave out what another has before it, and ids may be the same in both."""
+        loaded = kept_of(pipeline, self.name).get("account", self._account)
+        if loaded != self._account:
+            raise AnotherAccount(
+                f"The dataset `{self.dataset}` has the data of another account: of {loaded}, and not of "
+                f"{self._account}. Choose a dataset of its own with --dataset NAME."
+            )
 
     @property
     def _pipeline_name(self) -> str:
@@ -231,7 +273,7 @@ class StreamLoad:
         self.failure = said if said.startswith(f"{self.name}: ") else f"{self.name}: {said}"
 
     def _load(self, pipeline: Any) -> None:
-        state = state_of(pipeline, self.name)
+        state = kept_of(pipeline, self.name).get("state")
         if state and self.full_refresh:
             # A load that is stopped between the first rows and the last must not go on from the old end.
             with closing(arrow.read(self.config, self.name)) as nothing:
@@ -280,7 +322,7 @@ class StreamLoad:
             if self.failure and self._is_whole_list:
                 raise failure(self.failure, FailureType.transient_error)
             self._doing = lambda: f"{self.name}: {self.read:,} records read, loading them"
-            dlt.current.resource_state()["state"] = events.state
+            dlt.current.resource_state().update(account=self._account, state=events.state)
 
         disposition: Any = "replace" if replace else "append" if self._parquet else "merge"
         resource = dlt.resource(
@@ -301,8 +343,8 @@ class StreamLoad:
 
     def _count(self, pipeline: Any) -> int | None:
         """The rows of the table, where the destination can count."""
-        if self.name not in (pipeline.default_schema.tables if pipeline.default_schema_name else ()):
-            return 0
+        if self._parquet:
+            return self._parquet.rows
         try:
             with pipeline.sql_client() as client:
                 table = client.make_qualified_table_name(self.name)
@@ -313,11 +355,11 @@ class StreamLoad:
             return None
 
 
-def state_of(pipeline: Any, stream: str) -> Mapping[str, Any] | None:
-    """The state that was loaded with the last rows of the stream; with none, all of it is read."""
+def kept_of(pipeline: Any, stream: str) -> Mapping[str, Any]:
+    """What was loaded with the last rows of the stream: their `account`, and the `state` behind them."""
     sources = pipeline.state.get("sources", {}).values()
-    found = (source.get("resources", {}).get(stream, {}).get("state") for source in sources)
-    return next((state for state in found if state), None)
+    kept = (source.get("resources", {}).get(stream) for source in sources)
+    return next((each for each in kept if each), {})
 
 
 def is_json(type: pa.DataType) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 LOADS, STATES, VERSIONS = "_dlt_loads", "_dlt_pipeline_state", "_dlt_version"
 """dlt's folders beside those of the tables; their files are named after the pipeline, the load, and what they hold."""
@@ -41,6 +42,10 @@ class ParquetTable:
             if file.name.rpartition(".")[0].rpartition(".")[0] not in finished:
                 file.unlink()
         self._complete = not self._files()
+
+    @property
+    def rows(self) -> int:
+        return sum(pq.read_metadata(file).num_rows for file in self._files())
 
     def forget(self) -> None:
         """The table is replaced: nothing of it is known."""

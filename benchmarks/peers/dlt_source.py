@@ -1,6 +1,7 @@
-"""dlt's rest_api source: `python -m benchmarks.peers.dlt_source extract|jsonl CONFIG FOLDER`.
+"""dlt's rest_api source: `python -m benchmarks.peers.dlt_source extract|jsonl|duckdb CONFIG FOLDER`.
 
-`extract` stops at dlt's own intermediate files; `jsonl` goes on to lines of JSON, without a database in between.
+`extract` stops at dlt's own intermediate files; `jsonl` goes on to lines of JSON, without a database in between;
+`duckdb` merges into a table of a DuckDB file by the primary key.
 """
 
 from __future__ import annotations
@@ -70,11 +71,17 @@ def main(step: str, config_file: str, folder: str) -> None:
     pipeline = dlt.pipeline(
         pipeline_name="cloud4wi",
         pipelines_dir=f"{folder}/pipelines",
-        destination=filesystem(bucket_url=f"{folder}/loaded"),
+        destination=(
+            dlt.destinations.duckdb(f"{folder}/warehouse.duckdb")
+            if step == "duckdb"
+            else filesystem(bucket_url=f"{folder}/loaded")
+        ),
         dataset_name="events",
     )
     if step == "extract":
         pipeline.extract(source(config))
+    elif step == "duckdb":
+        pipeline.run(source(config), write_disposition="merge")
     else:
         pipeline.run(source(config), loader_file_format="jsonl")
 

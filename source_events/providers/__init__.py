@@ -6,8 +6,10 @@ and modules for what a manifest cannot say, on the interface in `kit.py`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -54,6 +56,19 @@ def documented_types(name: str) -> list[str]:
     """The event types that a system documents, if it does; accounts may have others."""
     documented: list[str] = definition(name, "documented_types") or []
     return documented
+
+
+def account(config: Mapping[str, Any]) -> str:
+    """Whose data a completed configuration reads: what stays, when only credentials or restrictions change.
+
+    It is the manifest's `account`, or else the host of `api_url`.
+    """
+    from source_events.components.templates import Template
+
+    provider = config["provider"]
+    named = definition(provider["provider_type"], "account")
+    whose = Template(named, config, {"config"}).render() if named else urlsplit(provider["api_url"]).hostname
+    return f"{provider['provider_type']} {whose}"
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -62,6 +62,9 @@ streams:
       paging: "#/definitions/link_paging"
 
 definitions:
+  # Whose data it is, whatever the credentials.
+  account: "{{{{ config['provider']['account_id'] }}}}"
+
   requester:
     url: "{{{{ config['provider']['api_url'] }}}}/events"
     # The slice's first second, and the first one behind it: right whether the API includes its bounds or not, because

@@ -91,6 +91,19 @@ class TestEachProvider:
         for stream in manifest["streams"]:
             assert stream["primary_key"]
 
+    def test_what_it_says_of_an_account_tells_two_apart_and_stays_when_a_secret_changes(self, name):
+        branch = providers.connection_specification(name)
+        fields = {each: field for each, field in branch["properties"].items() if each != "provider_type"}
+        own = {each: field.get("default") or field.get("examples", ["given"])[0] for each, field in fields.items()}
+        own["provider_type"] = name
+
+        def account(**changes):
+            return providers.account({"provider": {**own, **changes}})
+
+        assert account(**{each: "another" for each in fields if fields[each].get("airbyte_secret")}) == account()
+        other = "https://another.example"
+        assert [each for each in branch["required"] if each in fields and account(**{each: other}) != account()]
+
     def test_nothing_outside_the_folder_knows_its_name(self, name):
         package = providers.FOLDER.parent
         outside = [path for path in package.rglob("*.py") if providers.FOLDER / name not in path.parents]
