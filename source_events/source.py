@@ -147,14 +147,19 @@ def bind(
     *,
     check: bool = False,
     sample: int | None = None,
+    of_many: bool = False,
 ) -> EventsDeclarativeSource:
     """The provider's manifest as a source; for a check, or for a `sample` of so many rows, one that asks for few.
+
+    One `of_many` is a part of a read that several programs share.
 
     :raises InvalidConfiguration: if the configuration is wrong
     """
     completed = complete(config)
     warn_of_unread_fields(config)
-    runtime = Runtime(completed["num_workers"], completed["requests_per_minute"], check=check, sample=sample)
+    runtime = Runtime(
+        completed["num_workers"], completed["requests_per_minute"], check=check, sample=sample, of_many=of_many
+    )
     manifest = providers.manifest(completed["provider"]["provider_type"])
     return EventsDeclarativeSource(runtime, catalog=catalog, config=completed, state=state, source_config=manifest)
 
