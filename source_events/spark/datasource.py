@@ -33,8 +33,9 @@ from source_events.spark.restriction import CREATED_AT, Restriction
 
 try:
     from pyspark.sql.streaming.datasource import SupportsTriggerAvailableNow
-except ImportError:  # Spark 4.1 asks such a query for the latest offset once, which is as good.
-    SupportsTriggerAvailableNow = object
+except ImportError:
+    # Spark 4.1 asks a query of that trigger for the latest offset once, which is as good.
+    SupportsTriggerAvailableNow = object  # type: ignore[assignment,misc]
 
 TYPES: Mapping[pa.DataType, DataType] = {
     pa.string(): StringType(),

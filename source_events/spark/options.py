@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -105,16 +105,23 @@ def _within_limits(options: Options) -> Options:
 
     :raises InvalidConfiguration: if more were asked for
     """
-    for name, default in (("num_workers", 8), ("requests_per_minute", None)):
-        limit = options.config.get(name) or default
-        if limit is None or options.together <= limit:
-            continue
-        limit = int(limit)
-        if options.tasks is not None:
-            raise InvalidConfiguration(
-                [
-                    f"`{name}` is {limit}, which {options.together} tasks cannot share; the option `tasks` must be at most {limit}."
-                ]
+    for name, default in LIMITS.items():
+        limit = int(options.config.get(name) or default or options.together)
+        if options.tasks is None:
+            options = replace(options, partitions=min(options.partitions, limit))
+        elif options.together > limit:
+            problem = (
+                f"`{name}` is {limit}, which {options.together} tasks cannot share: set `tasks` to {limit}."
             )
-        options = Options(options.config, options.stream, limit, None, options.step)
+            raise InvalidConfiguration([problem])
     return options
+
+
+def shares(config: Mapping[str, Any], tasks: int) -> dict[str, int]:
+    """What each of so many tasks may use of what all may use together."""
+    given = {name: config.get(name) or default for name, default in LIMITS.items()}
+    return {name: int(limit) // max(tasks, 1) for name, limit in given.items() if limit}
+
+
+LIMITS: Mapping[str, int | None] = {"num_workers": 8, "requests_per_minute": None}
+"""What limits all tasks together, and what it is unless it is configured."""

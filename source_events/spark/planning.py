@@ -18,6 +18,7 @@ from source_events.components.contacts import BatchReader
 from source_events.components.windows import SECOND, Slice, moment
 from source_events.records.times import earlier, format_time
 from source_events.source import EventsDeclarativeSource
+from source_events.spark.options import shares
 
 RECORDS_WORTH_A_TASK, CONTACTS_WORTH_A_TASK = 10_000, 10
 """With fewer, the login and the last page of another task cost more than they gain."""
@@ -61,27 +62,18 @@ def plan(config: Mapping[str, Any], stream: str, part: Slice, partitions: int, t
     :raises InvalidDocument: if the system has no such stream
     :raises AirbyteTracedException: if a request fails
     """
-    contacts, slices = _contacts(config, stream, part), [part]
+    contacts = _contacts(config, stream, part)
     if contacts is not None:
         number = min(partitions, -(-len(contacts) // CONTACTS_WORTH_A_TASK))
         # One after the other in turn: a list by age has those with many events side by side.
-        portions = [(part, tuple(contacts[place::number])) for place in range(number)]
+        portions: list[tuple[Slice, tuple[str, ...] | None]] = [
+            (part, tuple(contacts[place::number])) for place in range(number)
+        ]
     else:
         with closing(arrow.bound(config, stream, sample=1, of_many=True)) as source:
-            slices = divided(source, stream, part, partitions)
-        portions = [(each, None) for each in slices]
+            portions = [(each, None) for each in divided(source, stream, part, partitions)]
     share = shares(config, min(together, len(portions)))
     return [Portion(each, batch, share) for each, batch in portions]
-
-
-def shares(config: Mapping[str, Any], tasks: int) -> dict[str, int]:
-    """What each of so many tasks may use of what all may use together."""
-    given = {name: config.get(name) or default for name, default in LIMITS.items()}
-    return {name: int(limit) // max(tasks, 1) for name, limit in given.items() if limit}
-
-
-LIMITS = {"num_workers": 8, "requests_per_minute": None}
-"""What limits all tasks together, and what it is unless it is configured."""
 
 
 def _contacts(config: Mapping[str, Any], stream: str, part: Slice) -> list[str] | None:
@@ -156,7 +148,8 @@ def cut(ranges: Sequence[Range], number: int) -> list[Slice]:
             ends.append(format_time(begin + timedelta(seconds=round(each.part.seconds * share)) - SECOND))
             wanted += 1
         passed += each.records
-    slices, first = [], whole.first
+    slices: list[Slice] = []
+    first = whole.first
     for last in [*ends, whole.last]:
         if first <= last <= whole.last:
             slices.append(replace(whole, first=first, last=last, undated=whole.undated and not slices))

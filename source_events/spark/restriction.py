@@ -46,9 +46,8 @@ class Restriction:
         """One for a stream: only of events it is known what their columns say of what is asked for."""
         has_events = "incremental_sync" in definition
         by_contact = "contacts" in definition["retriever"]
-        return cls(
-            choosable=[*(["type"] if has_events else []), *(["contactId"] if by_contact else [])], dated=has_events
-        )
+        choosable = {"type": has_events, "contactId": by_contact}
+        return cls(choosable=[name for name, known in choosable.items() if known], dated=has_events)
 
     def take(self, filters: Collection[Filter]) -> list[Filter]:
         """Restrict what is read by the filters; those that what is read does not all pass, and Spark must apply."""
