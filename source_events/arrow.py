@@ -40,7 +40,7 @@ with _logging_as_it_is():
     from source_events.components.windows import Slice
     from source_events.records.columns import ROWS, Columns
     from source_events.records.page import Page
-    from source_events.records.rows import Envelope, Row
+    from source_events.records.rows import Row
     from source_events.report import PeopleFilter, how_far
     from source_events.settings.catalogue import catalog_of
     from source_events.settings.documents import InvalidDocument
@@ -118,18 +118,23 @@ def _pages_of_slice(
         if not isinstance(reader, BatchReader):
             yield from once(reader.read(part), part)
             return
-        ids = contacts_of(reader, part) if contacts is None else iter(contacts)
+        number, size = source.runtime.num_workers, BATCH_SIZE
+        if contacts is None:
+            ids = contacts_of(reader, part)
+        else:
+            listed = list(contacts)
+            ids, size = iter(listed), max(1, min(size, len(listed) // number))
         taking = threading.Lock()
 
         def read_batches(_: int) -> Iterator[Page]:
             while True:
                 with taking:
-                    batch = dict.fromkeys(islice(ids, BATCH_SIZE), part.first)
+                    batch = dict.fromkeys(islice(ids, size), part.first)
                 if not batch:
                     return
                 yield from once(reader.read(batch, part.last), part)
 
-        yield from read_together(workers, range(source.runtime.num_workers), read_batches)
+        yield from read_together(workers, range(number), read_batches)
     finally:
         workers.end()
 
@@ -162,9 +167,7 @@ def once(pages: Iterable[Page], part: Slice) -> Iterator[Page]:
 
 
 def _belongs_to(part: Slice, row: Row[Any]) -> bool:
-    if not isinstance(row.envelope, Envelope):
-        return True
-    time = row.envelope.createdAt
+    time = getattr(row.envelope, "createdAt", part.first)
     if time is None or time[:19] < part.first[:19]:
         return part.undated
     return time[:19] <= part.last[:19]

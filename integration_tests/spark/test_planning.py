@@ -11,7 +11,8 @@ from integration_tests.spark.conftest import configuration
 from integration_tests.test_arrow import STREAMS
 from sandbox.process import Sandbox
 from source_events import SourceEvents, arrow
-from source_events.components.windows import Slice
+from source_events.components.windows import SECOND, Slice
+from source_events.records.times import earlier
 from source_events.settings.catalogue import catalog_of
 from source_events.settings.configuration import complete
 from source_events.spark import planning
@@ -77,3 +78,18 @@ def test_whatever_an_installation_does_the_parts_have_each_record_once(
 def test_an_installation_that_ignores_the_time_is_not_read_once_a_part(sandbox: Sandbox) -> None:
     sandbox.control.behaviour("carecloud", old_installation=True)
     assert len(planned(configuration(sandbox, "carecloud"), "org_events")) == 1
+
+
+@pytest.mark.parametrize("stream", ["org_events", "property_records"])
+def test_a_border_in_the_hour_that_a_clock_change_repeats_neither_loses_nor_repeats_an_event(
+    sandbox: Sandbox, stream: str
+) -> None:
+    config = configuration(sandbox, "carecloud", start_date="2024-10-01", end_date="2024-11-30")
+    sandbox.control.add_events("carecloud", generate=60, start="2024-10-26T23:30:00Z", end="2024-10-27T02:30:00Z")
+    borders = ["2024-10-27T00:15:00Z", "2024-10-27T00:40:00Z", "2024-10-27T01:20:00Z"]
+    starts = ["2024-10-01T00:00:00Z", *borders]
+    ends = [*(earlier(border, SECOND) for border in borders), "2024-11-30T23:59:59Z"]
+    parts = [Slice(*span, undated=not place) for place, span in enumerate(zip(starts, ends, strict=True))]
+    found = [ids_of(config, stream, planning.Portion(part, None, {})) for part in parts]
+    assert sum(found, Counter[str]()) == Counter(dict.fromkeys(read(config, stream), 1))
+    assert all(found)

@@ -110,9 +110,7 @@ def _within_limits(options: Options) -> Options:
         if options.tasks is None:
             options = replace(options, partitions=min(options.partitions, limit))
         elif options.together > limit:
-            problem = (
-                f"`{name}` is {limit}, which {options.together} tasks cannot share: set `tasks` to {limit}."
-            )
+            problem = f"`{name}` is {limit}, which {options.together} tasks cannot share: set `tasks` to {limit}."
             raise InvalidConfiguration([problem])
     return options
 
