@@ -17,6 +17,8 @@ DIST_VENV := .venv-dist
 DBT_VENV := .venv-dbt
 # What changes the code to see whether a test notices is no part of what the tests need.
 MUTANTS_VENV := .venv-mutants
+# Spark brings 400 MB of Java, which nothing else needs.
+SPARK_VENV := .venv-spark
 
 # PyAirbyte looks the connector up in the public registry otherwise.
 export AIRBYTE_OFFLINE_MODE := 1
@@ -26,7 +28,7 @@ export DBT := $(CURDIR)/$(DBT_VENV)/bin/dbt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint unit bench bench-quick bench-growth bench-workers bench-pages soak load-test image-test mutants \
-	contract dist constraints form clean bench-warehouse
+	contract dist constraints form clean bench-warehouse spark-test
 
 help: ## list the targets
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -34,8 +36,8 @@ help: ## list the targets
 demo: $(VENV)/installed $(DEMO_VENV)/installed ## load the sandbox's events into a warehouse and look at them
 	$(DEMO_PYTHON) -m demo
 
-test: lint $(DEMO_VENV)/installed $(DBT_VENV)/installed ## lint, then all tests but those of loading and of the container image
-	$(VENV)/bin/pytest -n 2 --dist loadfile -m "not image and not load" unit_tests integration_tests
+test: lint $(DEMO_VENV)/installed $(DBT_VENV)/installed ## lint, then all tests but those of loading, of Spark and of the container image
+	$(VENV)/bin/pytest -n 2 --dist loadfile -m "not image and not load and not spark" unit_tests integration_tests
 
 lint: $(VENV)/installed ## ruff and mypy
 	$(VENV)/bin/ruff check
@@ -73,6 +75,9 @@ soak: $(VENV)/installed ## read two million events while everything goes wrong n
 load-test: $(VENV)/installed ## load into DuckDB, Postgres and Parquet, twice, killed and failing
 	$(VENV)/bin/pytest -m load integration_tests
 
+spark-test: $(SPARK_VENV)/installed ## read with Spark: local, as a cluster, streaming, killed and failing; needs Java 17
+	$(SPARK_VENV)/bin/pytest -m spark unit_tests/spark integration_tests/spark
+
 image-test: $(VENV)/installed ## build the container image and test it
 	$(VENV)/bin/pytest -m image integration_tests
 
@@ -105,7 +110,7 @@ form: $(VENV)/installed ## draw the connection form as pictures into docs/form, 
 	@node .form/draw.mjs
 
 clean: ## remove the environments and everything that was built
-	rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) $(DIST_VENV) $(DBT_VENV) $(MUTANTS_VENV) $(BENCH_DUCKDB_VENV) \
+	rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) $(DIST_VENV) $(DBT_VENV) $(MUTANTS_VENV) $(BENCH_DUCKDB_VENV) $(SPARK_VENV) \
 		.mutants .demo .form build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -152,6 +157,12 @@ $(DBT_VENV)/installed: examples/dbt/requirements.txt
 	$(call environment,$(DBT_VENV))
 	@echo "Installing dbt into $(DBT_VENV): 220 MB, one to two minutes ..."
 	@$(DBT_VENV)/bin/python -m pip install -qq --disable-pip-version-check -r examples/dbt/requirements.txt
+	@touch $@
+
+$(SPARK_VENV)/installed: setup.py constraints.txt
+	$(call environment,$(SPARK_VENV))
+	@echo "Installing Spark, the connector and its tests into $(SPARK_VENV): 900 MB, two to four minutes ..."
+	@$(SPARK_VENV)/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt -e '.[spark,tests]'
 	@touch $@
 
 define environment

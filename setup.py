@@ -44,6 +44,12 @@ LOAD = [
     "dlt[duckdb,postgres]>=1.31,<2",
 ]
 
+SPARK = [
+    *ARROW,
+    "pandas>=2.2,<3",
+    "pyspark>=4.1,<5",
+]
+
 TESTS = [
     *SANDBOX,
     *LOAD,
@@ -102,6 +108,6 @@ setup(
     },
     python_requires=">=3.10,<3.14",
     install_requires=REQUIREMENTS,
-    extras_require={"arrow": ARROW, "load": LOAD, "tests": TESTS, "demo": DEMO},
+    extras_require={"arrow": ARROW, "load": LOAD, "spark": SPARK, "tests": TESTS, "demo": DEMO},
     entry_points={"console_scripts": ["source-events=source_events.cli:run"]},
 )

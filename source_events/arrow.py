@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import ctypes
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from itertools import islice
 from types import TracebackType
 from typing import Any
 
@@ -29,12 +31,16 @@ def _logging_as_it_is() -> Iterator[None]:
 
 with _logging_as_it_is():
     from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+    from msgspec import UNSET
 
-    from source_events.components.contacts import BatchReader
+    from source_events.components.contacts import NO_CONTACTS, BatchReader
+    from source_events.components.cursors import BATCH_SIZE
+    from source_events.components.division import read_together
     from source_events.components.partition import page_of
     from source_events.components.windows import Slice
     from source_events.records.columns import ROWS, Columns
     from source_events.records.page import Page
+    from source_events.records.rows import Row
     from source_events.report import PeopleFilter, how_far
     from source_events.settings.catalogue import catalog_of
     from source_events.settings.documents import InvalidDocument
@@ -58,7 +64,7 @@ def read(
     :raises InvalidConfiguration: if the configuration is wrong
     :raises InvalidDocument: if the system has no such stream, or the state is not the stream's
     """
-    source = _bound(config, stream, state)
+    source = bound(config, stream, state)
     return Events(source, stream, columns_of(source, stream, plain_json=plain_json), dict(state) if state else None)
 
 
@@ -69,6 +75,8 @@ def read_slice(
     last: str,
     contacts: Iterable[str] | None = None,
     *,
+    undated: bool = True,
+    columns: Sequence[str] | None = None,
     plain_json: bool = False,
 ) -> Iterator[pa.RecordBatch]:
     """The records of one slice of time, for programs that divide the work themselves: no state, and nothing but it.
@@ -77,38 +85,125 @@ def read_slice(
     nothing before `start_date` or behind `end_date` is. `contacts` are those to read of a stream that is read contact
     by contact; none given, they are all that the system knows. A stream without a cursor is read as a whole.
 
+    Each record comes once, also where the engine reads a part of the slice again, and slices that do not overlap have
+    no record in common if only the first of them is `undated`: that one has the events without a time, and those that
+    a change of clocks dates before its begin. `columns` are those to have, in this order; others are not decoded.
+
+    What the configuration says of workers and requests a minute is this slice's own share.
+
     :raises InvalidConfiguration: if the configuration is wrong
     :raises InvalidDocument: if the system has no such stream
     :raises AirbyteTracedException: if the slice cannot be read to its end
     """
-    with closing(_bound(config, stream)) as source:
-        columns = columns_of(source, stream, plain_json=plain_json)
-        reader = source.reader(_definition(source, stream))
-        if isinstance(reader, BatchReader):
-            ids = (each.id for each in reader.contacts.contacts(first, last)) if contacts is None else contacts
-            pages = reader.read(dict.fromkeys(ids, first), last)
-        else:
-            pages = reader.read(Slice(first, last))
+    source = bound(config, stream, of_many=True)
+    pages = _pages_of_slice(source, stream, Slice(first, last, undated=undated), contacts)
+    try:
+        found = columns_of(source, stream, plain_json=plain_json, only=columns)
         gathered = Gathered()
         for page in pages:
-            yield from gathered.add(batches_of(page, columns))
+            yield from gathered.add(batches_of(page, found))
         yield from gathered.take()
+    finally:
+        # First, so that no thread waits for an answer that nobody wants any more.
+        source.close()
+        pages.close()
 
 
-def _bound(config: Mapping[str, Any], stream: str, state: Mapping[str, Any] | None = None) -> EventsDeclarativeSource:
-    source = bind(config, catalog_of(stream), state_of(stream, state))
+def _pages_of_slice(
+    source: EventsDeclarativeSource, stream: str, part: Slice, contacts: Iterable[str] | None
+) -> Generator[Page, None, None]:
+    reader, workers = source.reader(definition_of(source, stream)), source.runtime.workers
+    workers.begin()
+    try:
+        if not isinstance(reader, BatchReader):
+            yield from once(reader.read(part), part)
+            return
+        number, size = source.runtime.num_workers, BATCH_SIZE
+        if contacts is None:
+            ids = contacts_of(reader, part)
+        else:
+            listed = list(contacts)
+            ids, size = iter(listed), max(1, min(size, len(listed) // number))
+        taking = threading.Lock()
+
+        def read_batches(_: int) -> Iterator[Page]:
+            while True:
+                with taking:
+                    batch = dict.fromkeys(islice(ids, size), part.first)
+                if not batch:
+                    return
+                yield from once(reader.read(batch, part.last), part)
+
+        yield from read_together(workers, range(number), read_batches)
+    finally:
+        workers.end()
+
+
+def contacts_of(reader: BatchReader, part: Slice) -> Iterator[str]:
+    """The contacts that may have events in a slice, each once."""
+    seen: set[str] = set()
+    for contact in reader.contacts.contacts(part.first, part.last):
+        if contact.id not in seen and contact.id not in NO_CONTACTS:
+            seen.add(contact.id)
+            yield contact.id
+
+
+def once(pages: Iterable[Page], part: Slice) -> Iterator[Page]:
+    """The pages with each record of the slice once.
+
+    What is read again comes again, and around a change of clocks a slice is read from earlier on.
+    """
+    seen: set[str | bytes] = set()
+    for page in pages:
+        rows = [row for row in page.rows if _belongs_to(part, row)]
+        keys = [_key(row) for row in rows]
+        new = set(keys)
+        if len(new) < len(keys) or not seen.isdisjoint(new):
+            first_of = dict(zip(reversed(keys), reversed(rows), strict=True))
+            rows = [first_of[key] for key in dict.fromkeys(keys) if key not in seen]
+        seen |= new
+        page.rows = rows
+        yield page
+
+
+def _belongs_to(part: Slice, row: Row[Any]) -> bool:
+    time = getattr(row.envelope, "createdAt", part.first)
+    if time is None or time[:19] < part.first[:19]:
+        return part.undated
+    return time[:19] <= part.last[:19]
+
+
+def _key(row: Row[Any]) -> str | bytes:
+    return bytes(row.raw) if row.envelope.id is UNSET else row.envelope.id
+
+
+def bound(
+    config: Mapping[str, Any],
+    stream: str,
+    state: Mapping[str, Any] | None = None,
+    *,
+    sample: int | None = None,
+    of_many: bool = False,
+) -> EventsDeclarativeSource:
+    """The source of a stream, and its secrets masked in all messages; see `bind`.
+
+    :raises InvalidConfiguration: if the configuration is wrong
+    """
+    source = bind(config, catalog_of(stream), state_of(stream, state), sample=sample, of_many=of_many)
     mask_secrets(config, specification()["connectionSpecification"])
     return source
 
 
-def columns_of(source: EventsDeclarativeSource, stream: str, *, plain_json: bool) -> Columns:
+def columns_of(
+    source: EventsDeclarativeSource, stream: str, *, plain_json: bool, only: Sequence[str] | None = None
+) -> Columns:
     """
     :raises InvalidDocument: if the system has no such stream
     """
-    return Columns(source.schema(_definition(source, stream)), plain_json=plain_json)
+    return Columns(source.schema(definition_of(source, stream)), plain_json=plain_json, only=only)
 
 
-def _definition(source: EventsDeclarativeSource, stream: str) -> Mapping[str, Any]:
+def definition_of(source: EventsDeclarativeSource, stream: str) -> Mapping[str, Any]:
     definition = source.definition(stream)
     if definition is None:
         names = sorted(each["name"] for each in source.resolved_manifest["streams"])

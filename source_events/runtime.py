@@ -25,8 +25,9 @@ class Runtime:
     """`num_workers` and `requests_per_minute` hold for all streams, and for logins, together.
 
     A check asks for a single row, and a `sample` for so many: with one worker, for few pages of a slice, and giving up
-    early. Whoever made the runtime closes it: that ends all its requests and threads at once, whatever they are waiting
-    for.
+    early. One `of_many` shares the account with others like it: its requests are evenly spaced, so that the ceiling
+    holds for those that follow each other, too; it has all its workers, and does not give up early. Whoever made the
+    runtime closes it: that ends all its requests and threads at once, whatever they are waiting for.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Runtime:
         *,
         check: bool = False,
         sample: int | None = None,
+        of_many: bool = False,
     ) -> None:
         self.check = check
         self.most_rows = 1 if check else sample
@@ -43,9 +45,9 @@ class Runtime:
         self.most_pages = 1 if check else sample and PAGES_OF_A_SAMPLE + sample // ROWS_OF_A_SMALL_PAGE
         """The pages of a slice that are read, also if nothing on them is wanted; all of them, if there is no bound."""
         few = self.most_rows is not None
-        self.max_attempts = ATTEMPTS_OF_A_CHECK if few else MAX_ATTEMPTS
-        self.num_workers = 1 if few else num_workers
-        self.rate = Rate(requests_per_minute, wait=self.wait)
+        self.max_attempts = ATTEMPTS_OF_A_CHECK if few and not of_many else MAX_ATTEMPTS
+        self.num_workers = 1 if few and not of_many else num_workers
+        self.rate = Rate(requests_per_minute, spread=of_many, wait=self.wait)
         self.memory = Memory()
         self.network = Network(self.num_workers, self.rate, self.memory)
         self.workers = Workers(self.num_workers)

@@ -148,15 +148,20 @@ def bind(
     *,
     check: bool = False,
     sample: int | None = None,
+    of_many: bool = False,
 ) -> EventsDeclarativeSource:
     """The provider's manifest as a source; for a check, or for a `sample` of so many rows, one that asks for few.
+
+    One `of_many` is a part of a read that several programs share.
 
     :raises InvalidConfiguration: if the configuration is wrong
     :raises InvalidManifest: if the manifest is
     """
     completed = complete(config)
     warn_of_unread_fields(config)
-    runtime = Runtime(completed["num_workers"], completed["requests_per_minute"], check=check, sample=sample)
+    runtime = Runtime(
+        completed["num_workers"], completed["requests_per_minute"], check=check, sample=sample, of_many=of_many
+    )
     provider = completed["provider"]["provider_type"]
     manifest = providers.manifest(provider)
     check_fields(manifest, form_of(provider))

@@ -14,6 +14,8 @@ from source_events.components.windows import Slice
 from source_events.records.page import Answer, Page, joined
 from source_events.runtime import Runtime, StreamRun
 
+NO_CONTACTS = frozenset((".", ".."))
+"""Ids that cannot be asked for, because an address that ends with them is another one."""
 ROWS_AT_ONCE = 200
 """Records from which on the pages of a batch are handed over before its end."""
 

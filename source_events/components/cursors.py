@@ -22,7 +22,7 @@ from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partitio
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 from isodate import parse_duration
 
-from source_events.components.contacts import Contact, ContactList
+from source_events.components.contacts import NO_CONTACTS, Contact, ContactList
 from source_events.records.times import earlier
 from source_events.runtime import StreamRun
 
@@ -114,7 +114,7 @@ class ContactCursor(Cursor):
     def _distinct_contacts(self) -> Iterator[Contact]:
         seen: set[str] = set()
         for contact in self._all_contacts():
-            if contact.id in (".", ".."):
+            if contact.id in NO_CONTACTS:
                 logger.warning(f"A contact is skipped, because an id of dots alone cannot be asked for: {contact.id}")
             elif contact.id not in seen and not self._place.is_behind(contact):
                 seen.add(contact.id)

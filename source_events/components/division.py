@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from queue import SimpleQueue
+from typing import TypeVar
 
 from airbyte_cdk.sources.types import Config
 
 from source_events.components.windows import Slice, Windows
 from source_events.records.page import Page
-from source_events.runtime import Runtime
+from source_events.runtime import Runtime, Workers
 
 PAGES_WORTH_DIVIDING, ROWS_WORTH_DIVIDING = 4, 2000
 """From so many on it costs little that the last page of each part is not full."""
@@ -61,48 +62,56 @@ class Division:
         return list(rest.parts(timedelta(seconds=-(-rest.seconds // number))))
 
     def read_together(self, parts: Sequence[Slice], read: Callable[[Slice], Iterator[Page]]) -> Iterator[Page]:
-        """The pages of all parts, in the order in which they come; their reader has a worker that is counted as busy.
+        """The pages of all parts, in the order in which they come."""
+        return read_together(self._workers, parts, read)
 
-        :raises Exception: what the reading of a part has raised; the others end with their next page
-        """
-        found: SimpleQueue[Page | BaseException | None] = SimpleQueue()
-        abandoned = threading.Event()
 
-        def read_part(part: Slice) -> None:
-            try:
-                for page in read(part):
-                    found.put(page)
-                    del page
-                    if abandoned.is_set():
-                        return
-            except BaseException as error:
-                found.put(error)
-            finally:
-                self._workers.end()
-                found.put(None)
+Part = TypeVar("Part")
 
-        # All are counted before the first begins, which would take the others for idle.
-        self._workers.begin(len(parts) - 1)
-        unfinished = len(parts)
-        with ThreadPoolExecutor(len(parts), thread_name_prefix="dense") as pool:
-            for part in parts:
-                pool.submit(read_part, part)
-            try:
-                while unfinished:
-                    page = found.get()
-                    if isinstance(page, BaseException):
-                        raise page
-                    if page is None:
-                        unfinished -= 1
-                        continue
-                    yield page
-                    del page
-            finally:
-                abandoned.set()
-                while unfinished:
-                    left = found.get()
-                    unfinished -= left is None
-                    if isinstance(left, Page):
-                        # The other parts may be waiting for the memory of what nobody takes any more.
-                        left.release()
-                self._workers.begin()
+
+def read_together(workers: Workers, parts: Sequence[Part], read: Callable[[Part], Iterator[Page]]) -> Iterator[Page]:
+    """The pages of all parts, in the order in which they come; their reader has a worker that is counted as busy.
+
+    :raises Exception: what the reading of a part has raised; the others end with their next page
+    """
+    found: SimpleQueue[Page | BaseException | None] = SimpleQueue()
+    abandoned = threading.Event()
+
+    def read_part(part: Part) -> None:
+        try:
+            for page in read(part):
+                found.put(page)
+                del page
+                if abandoned.is_set():
+                    return
+        except BaseException as error:
+            found.put(error)
+        finally:
+            workers.end()
+            found.put(None)
+
+    # All are counted before the first begins, which would take the others for idle.
+    workers.begin(len(parts) - 1)
+    unfinished = len(parts)
+    with ThreadPoolExecutor(len(parts), thread_name_prefix="dense") as pool:
+        for part in parts:
+            pool.submit(read_part, part)
+        try:
+            while unfinished:
+                page = found.get()
+                if isinstance(page, BaseException):
+                    raise page
+                if page is None:
+                    unfinished -= 1
+                    continue
+                yield page
+                del page
+        finally:
+            abandoned.set()
+            while unfinished:
+                left = found.get()
+                unfinished -= left is None
+                if isinstance(left, Page):
+                    # The other parts may be waiting for the memory of what nobody takes any more.
+                    left.release()
+            workers.begin()

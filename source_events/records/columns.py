@@ -129,19 +129,25 @@ class Columns:
     """The columns of a stream: those of the envelope, the others in the order of the schema, and `unknownFields`.
 
     `json_schema` is the stream's. Objects, arrays and fields of several types are JSON as `arrow.json`, or as plain
-    text with `plain_json`, for consumers that do not know that type. Safe for threads.
+    text with `plain_json`, for consumers that do not know that type. With `only` there are these columns in this order,
+    and the others are not even decoded, unless `unknownFields` is among them, which has what does not fit the others.
+    Safe for threads.
     """
 
-    def __init__(self, json_schema: Mapping[str, Any], *, plain_json: bool = False) -> None:
+    def __init__(
+        self, json_schema: Mapping[str, Any], *, plain_json: bool = False, only: Sequence[str] | None = None
+    ) -> None:
         properties: Mapping[str, Mapping[str, Any]] = json_schema["properties"]
         json_kind = PLAIN_JSON if plain_json else JSON
         envelope = [name for name in ENVELOPE_FIELDS if name in properties]
         names = [*envelope, *(name for name in properties if name not in {*envelope, UNKNOWN_FIELDS})]
+        self._declared = frozenset(names)
+        if only is not None and UNKNOWN_FIELDS not in only:
+            names = [name for name in names if name in only]
         self._kinds = {name: _kind(properties[name], json_kind) for name in names}
         self._unknown = json_kind
-        self.schema = pa.schema(
-            [(name, kind.type) for name, kind in self._kinds.items()] + [(UNKNOWN_FIELDS, json_kind.type)]
-        )
+        types = {name: kind.type for name, kind in self._kinds.items()} | {UNKNOWN_FIELDS: json_kind.type}
+        self.schema = pa.schema([(name, types[name]) for name in (types if only is None else only)])
         places = {name: f"field_{place}" for place, name in enumerate(names)}
         self._fields = msgspec.defstruct(
             "Fields",
@@ -169,11 +175,12 @@ class Columns:
         for name, given in added.items():
             if name in values:
                 values[name] = _over(given, values[name])
-            else:
+            elif name not in self._declared:
                 _set_apart(name, given, misfits)
-        arrays = [self._array(name, kind, values[name], misfits) for name, kind in self._kinds.items()]
-        arrays.append(_json(_unknown(unknown, misfits), self._unknown.type))
-        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+        arrays = {name: self._array(name, kind, values[name], misfits) for name, kind in self._kinds.items()}
+        if UNKNOWN_FIELDS in self.schema.names:
+            arrays[UNKNOWN_FIELDS] = _json(_unknown(unknown, misfits), self._unknown.type)
+        return pa.RecordBatch.from_arrays([arrays[name] for name in self.schema.names], schema=self.schema)
 
     def _native(self, rows: Sequence[Row[Any]], misfits: Misfits) -> Iterator[Values]:
         """The values of the rows' own fields, field by field."""

@@ -39,7 +39,9 @@ class _Request(threading.local):
 class Rate:
     """Lets the requests of all threads leave one after the other; each thread tells what became of its own.
 
-    `requests_per_minute` holds for any 60 seconds, with the half second of `MINUTE` for a server's clock.
+    `requests_per_minute` holds for any 60 seconds, with the half second of `MINUTE` for a server's clock. With `spread`
+    the requests are evenly spaced, and the first waits as long as any other: so the ceiling holds for whatever follows
+    on this, too, and need not know of it.
 
     Nothing else is limited until a request is refused for its rate. Then the rate is the one that was really answered
     in the second before, less a fifth, evenly spaced. It grows along the curve of CUBIC (RFC 9438, section 4.2), as in
@@ -59,6 +61,7 @@ class Rate:
         self,
         requests_per_minute: int | None = None,
         *,
+        spread: bool = False,
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -66,7 +69,8 @@ class Rate:
         self._lock = threading.Lock()
         self._request = _Request()
         self._queue: list[object] = []
-        self._next = -inf
+        self._least_interval = MINUTE / requests_per_minute if spread and requests_per_minute else 0.0
+        self._next = clock() + self._least_interval if self._least_interval else -inf
         self._per_minute = requests_per_minute or 0
         self._minute: deque[float] = deque(maxlen=self._per_minute)
         self._limited = requests_per_minute is not None
@@ -152,7 +156,7 @@ class Rate:
         with self._lock:
             now = self._clock()
             before = self._queue.index(ticket)
-            interval = 1 / self._rate(now)
+            interval = max(1 / self._rate(now), self._least_interval)
             ready = self._next + before * interval
             if self._minute and (index := len(self._minute) - self._per_minute + before) >= 0:
                 minutes, index = divmod(index, len(self._minute))
@@ -161,7 +165,7 @@ class Rate:
                 return ready - now
             self._queue.remove(ticket)
             # A thread that slept too long is made up for, but never by two requests at once.
-            self._next = max(self._next + interval, now + interval / 2)
+            self._next = max(self._next + interval, now + (self._least_interval or interval / 2))
             self._minute.append(now)
             self._request.left = now
             return 0.0

@@ -12,6 +12,7 @@ from source_events.providers.carecloud.clock import UNDATED
 from source_events.providers.carecloud.selection import FilterIgnored
 from source_events.providers.kit import (
     SECOND,
+    Answer,
     Page,
     PageReader,
     Runtime,
@@ -52,12 +53,16 @@ class FeedReader:
             return
         with self._lock:
             undated = self._probe() if self._ignored is None else ()
-            parts = self._claim(part.first) if self._ignored else [self._window(part)]
-        for page in undated:
+            parts = self._claim(part) if self._ignored else [self._window(part)]
+        for page in undated if part.undated else ():
             page.memory = self._memory.reserve_for(page.rows)
             yield page
         for each in parts:
             yield from self._pages.read(each)
+
+    def first_answer(self, part: Slice) -> Answer | None:
+        """What the API answers to the first request of a slice."""
+        return self._pages.first_answer(part)
 
     def customers_without_times(self) -> Collection[str]:
         """The customers with events without a time, where the time filter keeps these out of all windows.
@@ -90,10 +95,10 @@ class FeedReader:
             return window
         return from_begin_of_repeated_time(window, self._zone, self._config["start_date"])
 
-    def _claim(self, first: str) -> list[Slice]:
-        claimed = self._claimed_from
+    def _claim(self, part: Slice) -> list[Slice]:
+        claimed, first = self._claimed_from, part.first
         if claimed is not None and claimed <= first:
             return []
         self._claimed_from = first
         last = earlier(claimed, SECOND) if claimed else self._config["end_date"]
-        return [Slice(first, last, open_start=True, open_end=True, undated=claimed is None)]
+        return [Slice(first, last, open_start=True, open_end=True, undated=part.undated and claimed is None)]
