@@ -188,6 +188,7 @@ class StreamLoad:
     """Rows that the table has more than before, where the destination can count."""
     first: datetime | None = None
     last: datetime | None = None
+    _seen: set[tuple[Any, ...]] = field(default_factory=set)
     _ended: bool = False
     _doing: Callable[[], str] = field(default=lambda: "")
 
@@ -236,7 +237,7 @@ class StreamLoad:
             self.failure = self.failure or f"{self.name}: {refusal(error)}"
         else:
             if after is not None and before is not None:
-                self.new = after if self.full_refresh else after - before
+                self.new = after if self.full_refresh else max(after - before, 0)
 
     @cached_property
     def _account(self) -> str:
@@ -265,15 +266,20 @@ class StreamLoad:
 
     @property
     def _is_whole_list(self) -> bool:
-        """Whether it is read as a whole each time, and cannot be merged."""
-        return self._parquet is not None and SyncMode.incremental not in (self.stream.supported_sync_modes or ())
+        """Whether it is read as a whole each time, and takes the place of the table: what is gone there is gone here.
+
+        Also a list of which changes can be read, where these could only be added to the files.
+        """
+        if SyncMode.incremental not in (self.stream.supported_sync_modes or ()):
+            return True
+        return self._parquet is not None and self.stream.default_cursor_field != [CURSOR]
 
     def _fail(self, error: AirbyteTracedException) -> None:
         said = error.message or error.internal_message or ""
         self.failure = said if said.startswith(f"{self.name}: ") else f"{self.name}: {said}"
 
     def _load(self, pipeline: Any) -> None:
-        state = kept_of(pipeline, self.name).get("state")
+        state = None if self._is_whole_list else kept_of(pipeline, self.name).get("state")
         if state and self.full_refresh:
             # A load that is stopped between the first rows and the last must not go on from the old end.
             with closing(arrow.read(self.config, self.name)) as nothing:
@@ -301,15 +307,26 @@ class StreamLoad:
             for batch in events:
                 self.read += batch.num_rows
                 self._note_times(batch)
-                yield self._parquet.new(batch) if self._parquet else batch
+                if self._parquet:
+                    yield self._parquet.new(batch)
+                else:
+                    yield self._once(batch) if self._is_whole_list else batch
         except AirbyteTracedException as error:
             self._fail(error)
         self._ended = True
 
+    def _once(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The rows that have not come before: what replaces a table is not merged."""
+        fresh = []
+        for key in zip(*(batch.column(name).to_pylist() for name in self.keys), strict=True):
+            fresh.append(key not in self._seen)
+            self._seen.add(key)
+        return batch if all(fresh) else batch.filter(pa.array(fresh, pa.bool_()))
+
     def _load_package(
         self, pipeline: Any, events: arrow.Events, batches: Iterable[pa.RecordBatch], *, replace: bool
     ) -> None:
-        """Load up to a million rows and, with them, the state behind them."""
+        """Load up to a million rows and, with them, the state behind them; of a whole list, all of it or nothing."""
 
         def package() -> Iterator[pa.Table]:
             yield plain(events.schema.empty_table())
@@ -317,7 +334,7 @@ class StreamLoad:
             for batch in batches:
                 yield plain(pa.Table.from_batches([batch]))
                 rows += batch.num_rows
-                if rows >= ROWS:
+                if rows >= ROWS and not self._is_whole_list:
                     break
             if self.failure and self._is_whole_list:
                 raise failure(self.failure, FailureType.transient_error)

@@ -35,6 +35,7 @@ from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events import providers
+from source_events.components.changes import ChangesCursor, ChangesReader
 from source_events.components.contacts import BatchReader
 from source_events.components.cursors import ContactCursor
 from source_events.components.factory import Factory
@@ -234,7 +235,7 @@ class EventsDeclarativeSource(ConcurrentDeclarativeSource):
             name=run.name,
             json_schema=schema,
             primary_key=[definition["primary_key"]],
-            cursor_field=CursorField("createdAt") if "incremental_sync" in definition else None,
+            cursor_field=_cursor_field(definition, reader),
             logger=self.logger,
             cursor=cursor,
         )
@@ -248,6 +249,9 @@ class EventsDeclarativeSource(ConcurrentDeclarativeSource):
         if isinstance(reader, BatchReader):
             contacts = ContactCursor(run, self._config, reader.contacts, messages, states)
             return contacts, contacts
+        if isinstance(reader, ChangesReader):
+            changes = ChangesCursor(run, self._config, reader, messages, states)
+            return changes, changes
         if "incremental_sync" not in definition:
             return FinalStateCursor(run.name, None, messages), SinglePartitionRouter(parameters={})
         cursor = self._constructor.create_concurrent_cursor_from_datetime_based_cursor(
@@ -259,3 +263,9 @@ class EventsDeclarativeSource(ConcurrentDeclarativeSource):
             self._config,
         )
         return cursor, cursor
+
+
+def _cursor_field(definition: Mapping[str, Any], reader: Any) -> CursorField | None:
+    if isinstance(reader, ChangesReader):
+        return CursorField(reader.cursor_field)
+    return CursorField("createdAt") if "incremental_sync" in definition else None

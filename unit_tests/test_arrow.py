@@ -165,7 +165,8 @@ class TestErrors:
 
     def test_a_stream_that_there_is_not(self):
         with pytest.raises(
-            InvalidDocument, match=r"^There is no stream `x`; the streams are: contact_events, org_events\.$"
+            InvalidDocument,
+            match=r"^There is no stream `x`; the streams are: contact_events, contacts, locations, org_events\.$",
         ):
             arrow.read(configuration(), "x")
 

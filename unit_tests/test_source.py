@@ -30,8 +30,8 @@ class TestSource:
 
     def test_the_streams_are_discovered_without_a_request(self, network):
         found = {stream.name: stream for stream in SourceEvents().discover(LOGGER, configuration()).streams}
-        assert sorted(found) == ["contact_events", "org_events"]
-        for stream in found.values():
+        assert sorted(found) == ["contact_events", "contacts", "locations", "org_events"]
+        for stream in (found["contact_events"], found["org_events"]):
             assert stream.source_defined_primary_key == [["id"]]
             assert stream.default_cursor_field == ["createdAt"]
             assert stream.source_defined_cursor is True
@@ -39,10 +39,13 @@ class TestSource:
             assert [mode.value for mode in stream.supported_sync_modes] == ["full_refresh", "incremental"]
             assert stream.json_schema["additionalProperties"] is True
             assert stream.json_schema["properties"]["createdAt"]["airbyte_type"] == "timestamp_with_timezone"
+        for stream in (found["contacts"], found["locations"]):
+            assert stream.source_defined_primary_key == [["id"]]
+            assert [mode.value for mode in stream.supported_sync_modes] == ["full_refresh"]
         assert network.made == []
 
     def test_both_streams_have_the_same_schema(self):
-        one, other = SourceEvents().discover(LOGGER, configuration()).streams
+        one, other, *_ = SourceEvents().discover(LOGGER, configuration()).streams
         assert one.json_schema == other.json_schema
 
     def test_a_wrong_configuration_is_bound_to_nothing(self):

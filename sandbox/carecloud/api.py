@@ -11,7 +11,8 @@ from aiohttp import web
 from sandbox.behaviour import changed
 from sandbox.carecloud import BASE
 from sandbox.carecloud.behaviour import Behaviour
-from sandbox.carecloud.catalogue import EVENT_GROUPS, EVENT_PROPERTIES, EVENT_TYPES
+from sandbox.carecloud.catalogue import EVENT_GROUPS, EVENT_PROPERTIES, EVENT_TYPES, PROPERTIES_OF_TYPES
+from sandbox.carecloud.customers import FILTERS, MOST_IDS, by_field, matches
 from sandbox.carecloud.description import describe
 from sandbox.carecloud.errors import Refusal, invalid, unknown
 from sandbox.carecloud.feed import Row
@@ -72,8 +73,10 @@ class CareCloud:
             get("/events", self._events),
             get("/events/{id}", self._event),
             get("/events/{id}/property-records", self._property_records),
+            get("/customers", self._customers),
             get("/customers/{id}/events", self._customer_events),
             get("/event-types", self._list("event_types", EVENT_TYPES, "name", "text_id", "event_group_text_id")),
+            get("/event-types/{id}/event-properties", self._type_properties),
             get("/event-groups", self._list("event_groups", EVENT_GROUPS, "name", "text_id")),
             get("/event-properties", self._list("event_properties", EVENT_PROPERTIES, "name")),
         ]
@@ -153,6 +156,33 @@ class CareCloud:
             raise unknown("customers", customer)
         return self._event_page(request, "customer_events", customer)
 
+    async def _customers(self, request: web.Request) -> web.Response:
+        """No filter by the last change, but an order by any field of the first level."""
+        check_names(request, {*LIST, *FILTERS, "customer_ids[]", "email_list[]"})
+        found = self._project.customer_list()
+        query = request.query
+        paging = read_paging(request, found[0].keys() if found else ())
+        wanted = {name: query[name] for name in FILTERS if name in query}
+        ids, addresses = query.getall("customer_ids[]", None), query.getall("email_list[]", None)
+        if ids is not None and len(ids) > MOST_IDS:
+            raise invalid("customer_ids", len(ids), "not_allowed_value", f"must be at most {MOST_IDS}")
+        found = [each for each in found if matches(each, wanted) and (ids is None or each["customer_id"] in ids)]
+        if addresses is not None:
+            found = [each for each in found if each["personal_information"]["email"] in addresses]
+        if paging.sort_field and not self.behaviour.ignore_sort:
+            found = by_field(found, paging.sort_field, descending=paging.descending)
+        page = self._cut(found, paging)
+        request[ROWS] = len(page)
+        return web.json_response({"data": {"customers": page, **self._total(len(found))}})
+
+    async def _type_properties(self, request: web.Request) -> web.Response:
+        kind = next((each for each in EVENT_TYPES if each["event_type_id"] == request.match_info["id"]), None)
+        if kind is None:
+            raise unknown("event-types", request.match_info["id"])
+        own = PROPERTIES_OF_TYPES.get(kind["text_id"], ())
+        found = [each for each in EVENT_PROPERTIES if each["property_id"] in own]
+        return self._listed(request, "event_properties", found, EVENT_PROPERTIES[0].keys())
+
     async def _event(self, request: web.Request) -> web.Response:
         """The event itself, without a list around it and without its property records."""
         row = self._row(request)
@@ -197,17 +227,26 @@ class CareCloud:
         """A reference list, with the filters that it knows: part of a name, and exact texts."""
 
         async def respond(request: web.Request) -> web.Response:
-            check_names(request, LIST | set(filters))
-            paging = read_paging(request, items[0].keys())
             found = [item for item in items if all(_matches(item, name, request.query.get(name)) for name in filters)]
-            field = paging.sort_field
-            if field:
-                found.sort(key=lambda item: str(item[field]), reverse=paging.descending)
-            page = self._cut(found, paging)
-            request[ROWS] = len(page)
-            return web.json_response({"data": {collection: page, **self._total(len(found))}})
+            return self._listed(request, collection, found, items[0].keys(), *filters)
 
         return respond
+
+    def _listed(
+        self,
+        request: web.Request,
+        collection: str,
+        found: Sequence[dict[str, Any]],
+        sortable: Collection[str],
+        *filters: str,
+    ) -> web.Response:
+        check_names(request, LIST | set(filters))
+        paging = read_paging(request, sortable)
+        field = paging.sort_field
+        ordered = by_field(found, field, descending=paging.descending) if field else found
+        page = self._cut(ordered, paging)
+        request[ROWS] = len(page)
+        return web.json_response({"data": {collection: page, **self._total(len(found))}})
 
     def _cut(self, rows: Sequence[Any], paging: Paging) -> Sequence[Any]:
         count = min(paging.count, self.behaviour.count_cap or paging.count)

@@ -22,6 +22,7 @@ class Behaviour(behaviour.Behaviour):
     exclusive_bounds: whether an event at exactly time_from or time_to is left out; not documented.
     count_cap: answer with fewer rows than `count`, without saying so.
     ignore_offset: answer every request with the first page.
+    ignore_sort: list customers in an order of their own, whatever is asked for.
     clock_offset_seconds: how far the server's clock is ahead, for the hourly password of basic authentication.
     """
 
@@ -37,4 +38,5 @@ class Behaviour(behaviour.Behaviour):
     exclusive_bounds: bool = False
     count_cap: int | None = None
     ignore_offset: bool = False
+    ignore_sort: bool = False
     clock_offset_seconds: float = 0

@@ -52,6 +52,12 @@ EVENT_TYPES = [
     _type("newsletter", "Odběr novinek „Zprávy“", "web"),
     _type("retired", "Vyřazený", "web", state=0),
 ]
+PROPERTIES_OF_TYPES = {
+    "purchase": ("has_purchase", "amount", "items_count", "colour", "basket", "receipt"),
+    "complaint": ("amount", "receipt"),
+    "newsletter": ("delivered",),
+}
+"""The ids of the properties that events of a type may have, by the type's readable id; the other types have none."""
 EVENT_PROPERTIES = [
     _property("has_purchase", "Má nákup", "boolean"),
     _property("amount", "Částka", "float"),

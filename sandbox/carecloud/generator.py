@@ -11,8 +11,9 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sandbox.carecloud.catalogue import EVENT_PROPERTIES, EVENT_TYPES, ITEMS, identifier
+from sandbox.carecloud.catalogue import EVENT_PROPERTIES, EVENT_TYPES, ITEMS
 from sandbox.carecloud.clock import clock_changes, utc_seconds
+from sandbox.carecloud.customers import customer_id
 
 WITHOUT_TIME, AROUND_A_CLOCK_CHANGE, DELETED = 97, 31, 23
 """One event in so many."""
@@ -42,11 +43,6 @@ class Event:
     instant: int | None = None
     created_at: str | None = None
     records: list[dict[str, Any]] = field(default_factory=list)
-
-
-def customer_id(number: int) -> str:
-    """The id of a generated customer; the same for every seed, so that later events belong to the same people."""
-    return identifier(f"customer {number}")
 
 
 def generate(events: int, contacts: int, seed: int, start: str, end: str, zone: ZoneInfo) -> Iterator[Event]:

@@ -20,7 +20,7 @@ CUSTOMER_EVENTS = LIST | {
     "time_to",
 }
 EVENTS = CUSTOMER_EVENTS | {"customer_id"}
-REPEATED = frozenset({"event_type_ids[]", "event_group_text_id[]"})
+REPEATED = frozenset({"event_type_ids[]", "event_group_text_id[]", "customer_ids[]", "email_list[]"})
 DEFAULT_COUNT, MOST_TYPES = 100, 1000
 NUMBER = re.compile(r"[0-9]+", re.ASCII)
 

@@ -7,10 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sandbox.carecloud.catalogue import EVENT_TYPES
-from sandbox.carecloud.clock import instant, local, readable, utc_text
+from sandbox.carecloud.clock import instant, local, readable, utc_seconds, utc_text
+from sandbox.carecloud.customers import customer, customer_id
 from sandbox.carecloud.errors import Refusal, invalid
 from sandbox.carecloud.feed import Feed
-from sandbox.carecloud.generator import Event, customer_id, generate, property_record
+from sandbox.carecloud.generator import Event, generate, property_record
 from sandbox.provider import Options
 
 POSTED = frozenset(
@@ -37,6 +38,7 @@ class Project:
         self._zone = zone
         self._customers = [customer_id(number) for number in range(options.contacts)]
         self._deleted: set[str] = set()
+        self._changed: dict[str, Mapping[str, Any]] = {}
         self._events = list(generate(options.events, options.contacts, options.seed, options.start, options.end, zone))
         self.feed = Feed(self._events, zone)
 
@@ -48,6 +50,20 @@ class Project:
         if zone != self._zone:
             self._zone = zone
             self.feed = Feed(self._events, zone)
+
+    def customer_list(self) -> list[dict[str, Any]]:
+        """The customers that are there, changed two at a time in the time of the events; or as they have been given."""
+        options, zone = self._options, self._zone
+        first, last = utc_seconds(options.start), utc_seconds(options.end)
+        step = (last - first) // max(options.contacts, 1)
+        return [
+            {
+                **customer(key, number, local(first + step * (number // 2 * 2), zone)),
+                **self._changed.get(key, {}),
+            }
+            for number, key in enumerate(self._customers)
+            if key not in self._deleted
+        ]
 
     def has_customer(self, customer: str) -> bool:
         return customer in self._customers and customer not in self._deleted
@@ -73,6 +89,8 @@ class Project:
 
     def add(self, request: Mapping[str, Any]) -> int:
         """Add the events of a control request: given as the API has them, or generated."""
+        if set(request) == {"customers"} and isinstance(request["customers"], list):
+            return self._change(request["customers"])
         if set(request) == {"events"} and isinstance(request["events"], list):
             added = [_given(item) for item in request["events"]]
         else:
@@ -82,6 +100,15 @@ class Project:
             raise ValueError("event ids must be new and unique")
         self._append(added)
         return len(added)
+
+    def _change(self, customers: Sequence[Mapping[str, Any]]) -> int:
+        """Customers as the API has them, of which only the id is needed: new ones, and what has changed of others."""
+        for given in customers:
+            key = given["customer_id"]
+            self._changed[key] = {**self._changed.get(key, {}), **given}
+            if key not in self._customers:
+                self._customers.append(key)
+        return 0
 
     def post(self, content: Mapping[str, Any]) -> str:
         """Create an event as the API does; returns its id."""

@@ -8,11 +8,11 @@ EMPTY_ORGANIZATION_ID = "155d60f21dc1938562900a0e201d5000"
 
 CLIENT_KEY = "ck-00000000-sandbox-only-not-a-real-key"
 CLIENT_SECRET = "not-a-secret-sandbox-only-000000"
-"""A service with the scopes `organization_read` and `events_read`."""
+"""A service with the scopes `organization_read`, `events_read` and `customer_read`."""
 
 UNSCOPED_CLIENT_KEY = "ck-11111111-sandbox-only-not-a-real-key"
 UNSCOPED_CLIENT_SECRET = "not-a-secret-sandbox-only-111111"
-"""A service without the scope `events_read`: it logs in, and every event request answers 403."""
+"""A service with the scope `organization_read` alone: it logs in, and requests of events and contacts answer 403."""
 
 DOCUMENTED_TYPES = (
     "visit",

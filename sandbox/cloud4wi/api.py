@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import date
 from itertools import chain
@@ -12,6 +13,7 @@ from aiohttp import web
 from sandbox.behaviour import changed
 from sandbox.cloud4wi import EMPTY_ORGANIZATION_ID, ORGANIZATION_ID
 from sandbox.cloud4wi.behaviour import Behaviour
+from sandbox.cloud4wi.contacts import LOCATION_LIST, SORTABLE, contact, ordered
 from sandbox.cloud4wi.description import describe
 from sandbox.cloud4wi.errors import Refusal, invalid
 from sandbox.cloud4wi.feed import Feed
@@ -20,7 +22,10 @@ from sandbox.cloud4wi.organization import Organization, example_events
 from sandbox.cloud4wi.parameters import (
     CONTACT_PARAMETERS,
     SCROLL_PARAMETERS,
+    ContactParameters,
     Parameters,
+    check_names,
+    read_contact_parameters,
     read_parameters,
     read_scroll,
 )
@@ -28,6 +33,7 @@ from sandbox.cloud4wi.rendering import announced, envelope, indented, shuffled
 from sandbox.cloud4wi.scrolls import Scroll, Scrolls
 from sandbox.cloud4wi.sessions import Sessions, bearer
 from sandbox.cloud4wi.streamed import StreamedFeed
+from sandbox.cloud4wi.times import format_time
 from sandbox.provider import ROWS, Description, Options, Provider
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -57,6 +63,8 @@ class Cloud4Wi:
             web.post("/v1/sts/logout", _answering(self._logout)),
             web.get(f"{organization}/events", _answering(self._events), allow_head=False),
             web.get(f"{organization}/customers/{{id}}/events", _answering(self._contact_events), allow_head=False),
+            web.get(f"{organization}/locations", _answering(self._locations), allow_head=False),
+            web.get("/v2/customers/organizations/{cid}", _answering(self._contacts), allow_head=False),
         ]
 
     def describe(self, url: str) -> Description:
@@ -94,7 +102,7 @@ class Cloud4Wi:
         if token:
             self._sessions.revoke(bearer(request.headers.get("Authorization")))
         if scroll:
-            self._scrolls.end(request.query.get("scrollId", ""))
+            self._scrolls.end(request.query.get("scrollId") or request.query.get("sid", ""))
 
     async def _login(self, request: web.Request) -> web.Response:
         """The token is in the body and, as the documentation says, also in the `Authorization` header."""
@@ -113,6 +121,37 @@ class Cloud4Wi:
             raise Refusal(401, "the token is not valid")
         self._sessions.revoke(token)
         return web.Response()
+
+    async def _locations(self, request: web.Request) -> web.Response:
+        """All in one answer; `tags` narrows them down."""
+        organization = self._authorized(request, "organization_read")
+        check_names(request, ("tags",))
+        if self.behaviour.status == "KO":
+            return _refused_with_200()
+        tags = request.query.get("tags")
+        found = LOCATION_LIST if organization is self._organization else []
+        rows = [each for each in found if tags is None or set(tags.split(",")) & set(each["tags"])]
+        request[ROWS] = len(rows)
+        return web.json_response({"generated": _now(), "size": len(rows), "locations": rows})
+
+    async def _contacts(self, request: web.Request) -> web.Response:
+        """Every answer has a token, as long as there are more; the first request asks for none."""
+        organization = self._authorized(request, "organization_read", "customer_read")
+        parameters, sid = read_contact_parameters(request, SORTABLE)
+        if self.behaviour.status == "KO":
+            return _refused_with_200()
+        if sid is None:
+            ids = ordered(organization.contacts(), parameters.sort, reverse=parameters.reverse)
+            scroll = Scroll(request.match_info["cid"], parameters, organization.feed, ids)
+        else:
+            scroll = self._running_scroll(request, sid, parameters)
+        if self.behaviour.repeat_scroll_id:
+            scroll.served = 0
+        rows = [contact(cid) for cid in scroll.take(self._page_size(parameters))]
+        request[ROWS] = len(rows)
+        answer = {"status": "OK", "generated": _now(), **announced(len(scroll.positions), len(rows), self.behaviour)}
+        tokens = {"sid" if name == "scrollId" else name: token for name, token in self._next_scroll_id(scroll).items()}
+        return web.json_response({**answer, self.behaviour.contact_list: rows, **tokens})
 
     async def _events(self, request: web.Request) -> web.Response:
         organization = self._authorized(request)
@@ -141,20 +180,20 @@ class Cloud4Wi:
         positions = feed.select(parameters.selection(ignore_dates=self.behaviour.ignore_dates), contact)
         return self._single_page(request, feed, positions[: parameters.size])
 
-    def _authorized(self, request: web.Request) -> Organization:
+    def _authorized(self, request: web.Request, *scopes: str) -> Organization:
         """Cloud4Wi answers 403, not 401, for a missing or expired token, and the same for a missing scope."""
         token = bearer(request.headers.get("Authorization"))
         service = self._sessions.service(token, self.behaviour.token_lifetime_seconds)
         if service is None:
             raise Refusal(403, "the token is missing, invalid or expired")
-        if "events_read" not in service.scopes:
+        if not service.scopes.issuperset(scopes or ("organization_read", "events_read")):
             raise Refusal(403, "the service is not authorised for this resource")
         organization = self._organizations.get(request.match_info["cid"])
         if organization is None:
             raise Refusal(404, "there is no such organization")
         return organization
 
-    def _running_scroll(self, request: web.Request, token: str, parameters: Parameters) -> Scroll:
+    def _running_scroll(self, request: web.Request, token: str, parameters: Parameters | ContactParameters) -> Scroll:
         behaviour = self.behaviour
         scroll = self._scrolls.find(token, behaviour.scroll_lifetime_seconds, behaviour.expired_scroll_status)
         if scroll.organization != request.match_info["cid"] or scroll.parameters != parameters:
@@ -202,7 +241,7 @@ class Cloud4Wi:
             body=gzip.compress(body, 1) if compressed else body, content_type="application/json", headers=headers
         )
 
-    def _page_size(self, parameters: Parameters) -> int:
+    def _page_size(self, parameters: Parameters | ContactParameters) -> int:
         cap = self.behaviour.page_cap
         return parameters.size if cap is None else min(parameters.size, cap)
 
@@ -238,6 +277,10 @@ async def _client_pair(request: web.Request) -> tuple[str, str]:
     if not isinstance(key, str) or not isinstance(secret, str):
         raise invalid("clientKey and clientSecret must be texts")
     return key, secret
+
+
+def _now() -> str:
+    return format_time(int(time.time()))
 
 
 def _refused_with_200() -> web.Response:

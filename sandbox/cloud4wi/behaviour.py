@@ -18,7 +18,8 @@ class Behaviour(behaviour.Behaviour):
         drop or empty it on the page with the last rows.
     repeat_scroll_id: answer every page of a scroll with the first page and its own scrollId.
     keep_scroll_id: the scrollId stays the same on all pages of a scroll, while the scroll moves on; not documented.
-    page_cap: answer with fewer rows a page than `size`, without saying so; the organisation's feed only.
+    contact_list: what the list is called in an answer with contacts; not documented.
+    page_cap: answer with fewer rows a page than `size`, without saying so; the organisation's feed and its contacts.
     shuffle: order within a page differs from the sort order, as in the published example.
     count: what an answer announces. "exact" is the number of events, of a scroll that of the whole result; the
         published example announces one more than it has ("plus_one"). "page" is the number in this very answer.
@@ -36,6 +37,7 @@ class Behaviour(behaviour.Behaviour):
     scroll_end: Literal["empty_page", "no_scroll_id", "empty_scroll_id", "null_scroll_id"] = "empty_page"
     repeat_scroll_id: bool = False
     keep_scroll_id: bool = False
+    contact_list: str = "customers"
     page_cap: int | None = None
     shuffle: bool = True
     count: Literal["exact", "plus_one", "page", "zero", "absent"] = "exact"

@@ -18,6 +18,8 @@ ENDPOINTS = (
     Endpoint("POST", "/v1/sts/logout", "revoke the token"),
     Endpoint("GET", "/v1/organizations/{cid}/events", "all events, page by page with a scroll"),
     Endpoint("GET", "/v1/organizations/{cid}/customers/{id}/events", "one contact's events, 10,000 at most"),
+    Endpoint("GET", "/v1/organizations/{cid}/locations", "all locations, in one answer"),
+    Endpoint("GET", "/v2/customers/organizations/{cid}", "all contacts, page by page with a scroll"),
 )
 
 

@@ -14,6 +14,7 @@ from sandbox.cloud4wi.times import parse_time
 MAX_SIZE = 10_000
 DEFAULT_SIZE = 100
 CONTACT_PARAMETERS = ("dateStart", "dateEnd", "events", "size", "sortBy", "sortReverse")
+OPTIN = "customOptin."
 SCROLL_PARAMETERS = ("enableScroll", "scrollId")
 SIZE = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 FOREVER = (-(2**62), 2**62)
@@ -38,18 +39,24 @@ class Parameters:
 
 
 @dataclass(frozen=True)
+class ContactParameters:
+    """One request of the contact list. All must stay the same while a scroll runs; of the filters no other is known."""
+
+    size: int
+    sort: str | None
+    reverse: bool
+    optins: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True)
 class ScrollParameters:
     start: bool
     scroll_id: str | None
 
 
 def read_parameters(request: web.Request, allowed: Collection[str]) -> Parameters:
+    check_names(request, allowed)
     query = request.query
-    for name in query:
-        if name not in allowed:
-            raise invalid(f"parameter {name} is not allowed here")
-        if len(query.getall(name)) > 1:
-            raise invalid(f"parameter {name} is given more than once")
     parameters = Parameters(
         date_start=_date("dateStart", query.get("dateStart")),
         date_end=_date("dateEnd", query.get("dateEnd")),
@@ -61,6 +68,33 @@ def read_parameters(request: web.Request, allowed: Collection[str]) -> Parameter
     if _later(parameters.date_start, parameters.date_end):
         raise invalid("dateStart is after dateEnd")
     return parameters
+
+
+def read_contact_parameters(request: web.Request, sortable: Collection[str]) -> tuple[ContactParameters, str | None]:
+    """What is asked for, and the token of a running scroll."""
+    query = request.query
+    optins = [name for name in query if name.startswith(OPTIN)]
+    check_names(request, ("sid", "size", "sortBy", "sortReverse", *optins))
+    sort, sid = query.get("sortBy"), query.get("sid")
+    if sort is not None and sort not in sortable:
+        raise invalid(f"sortBy cannot be {sort!r}")
+    if sid == "":
+        raise invalid("sid is empty")
+    parameters = ContactParameters(
+        size=_size(query.get("size")),
+        sort=sort,
+        reverse=_choice("sortReverse", query.get("sortReverse", "false"), "true", "false"),
+        optins=frozenset((name, query[name]) for name in optins),
+    )
+    return parameters, sid
+
+
+def check_names(request: web.Request, allowed: Collection[str]) -> None:
+    for name in request.query:
+        if name not in allowed:
+            raise invalid(f"parameter {name} is not allowed here")
+        if len(request.query.getall(name)) > 1:
+            raise invalid(f"parameter {name} is given more than once")
 
 
 def read_scroll(request: web.Request) -> ScrollParameters:

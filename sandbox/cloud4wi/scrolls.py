@@ -6,10 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Any
 
 from sandbox.cloud4wi.errors import Refusal, invalid
 from sandbox.cloud4wi.feed import Feed
-from sandbox.cloud4wi.parameters import Parameters
+from sandbox.cloud4wi.parameters import ContactParameters, Parameters
 from sandbox.cloud4wi.streamed import StreamedFeed
 
 KEY_LENGTH = 32
@@ -17,12 +18,15 @@ KEY_LENGTH = 32
 
 @dataclass
 class Scroll:
-    """A result frozen at the first request, how much of it was handed out, and the only valid token."""
+    """A result frozen at the first request, how much of it was handed out, and the only valid token.
+
+    `positions` are those of events in the feed, or the ids of contacts.
+    """
 
     organization: str
-    parameters: Parameters
+    parameters: Parameters | ContactParameters
     feed: Feed | StreamedFeed
-    positions: Sequence[int]
+    positions: Sequence[Any]
     served: int = 0
     token: str = ""
     used: float = 0.0
@@ -31,7 +35,7 @@ class Scroll:
     def exhausted(self) -> bool:
         return self.served >= len(self.positions)
 
-    def take(self, size: int) -> Sequence[int]:
+    def take(self, size: int) -> Sequence[Any]:
         page = self.positions[self.served : self.served + size]
         self.served += len(page)
         return page

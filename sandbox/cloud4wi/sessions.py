@@ -18,7 +18,7 @@ class Service:
 
 
 SERVICES = {
-    CLIENT_KEY: Service(CLIENT_SECRET, frozenset({"organization_read", "events_read"})),
+    CLIENT_KEY: Service(CLIENT_SECRET, frozenset({"organization_read", "events_read", "customer_read"})),
     UNSCOPED_CLIENT_KEY: Service(UNSCOPED_CLIENT_SECRET, frozenset({"organization_read"})),
 }
 

@@ -12,10 +12,11 @@ from sandbox.joined_body import JoinedBody
 from sandbox.provider import ROWS, Description, Options, Provider
 from sandbox.swipe_one import API_KEY, EMPTY_WORKSPACE_ID, FOREIGN_API_KEY, WORKSPACE_ID
 from sandbox.swipe_one.behaviour import Behaviour
+from sandbox.swipe_one.definitions import EVENT_DEFINITIONS
 from sandbox.swipe_one.description import describe
 from sandbox.swipe_one.errors import Refusal, invalid
 from sandbox.swipe_one.listing import cursor
-from sandbox.swipe_one.parameters import read_contact_query, read_page
+from sandbox.swipe_one.parameters import check_names, read_contact_query, read_page
 from sandbox.swipe_one.workspace import Workspace, check_new_event
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -47,6 +48,7 @@ class SwipeOne:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/api/workspaces/{workspace}/contacts", _answering(self._contacts), allow_head=False),
+            web.get("/api/workspaces/{workspace}/event-definitions", _answering(self._definitions), allow_head=False),
             web.get("/api/contacts/{id}/events", _answering(self._events), allow_head=False),
             web.post("/api/workspaces/{workspace}/events", _answering(self._create_event)),
         ]
@@ -97,6 +99,16 @@ class SwipeOne:
             if further or self.behaviour.last_token:
                 data["searchAfter"] = cursor(rows[-1], query).token()
         return web.json_response({"status": "success", "data": data})
+
+    async def _definitions(self, request: web.Request) -> web.Response:
+        """All in one answer: no parameter for pages is known."""
+        workspace = self._authorized(request)
+        check_names(request, ())
+        if self.behaviour.status == "fail":
+            return _refused_with_200()
+        definitions = EVENT_DEFINITIONS if workspace is self._workspace else []
+        request[ROWS] = len(definitions)
+        return web.json_response({"status": "success", "data": {"eventDefinitions": definitions}})
 
     async def _events(self, request: web.Request) -> web.Response:
         key = _check_key(request)

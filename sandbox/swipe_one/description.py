@@ -9,6 +9,7 @@ from sandbox.swipe_one import API_KEY, EMPTY_WORKSPACE_ID, FOREIGN_API_KEY, WORK
 ENDPOINTS = (
     Endpoint("GET", "/api/workspaces/{id}/contacts", "all contacts, page by page with searchAfter"),
     Endpoint("GET", "/api/contacts/{id}/events", "one contact's events, newest first, page by page with page"),
+    Endpoint("GET", "/api/workspaces/{id}/event-definitions", "the predefined types of events, all in one answer"),
     Endpoint("POST", "/api/workspaces/{id}/events", "create an event, which can be read a little later"),
 )
 

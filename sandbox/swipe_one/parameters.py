@@ -36,7 +36,7 @@ class ContactQuery(NamedTuple):
 
 
 def read_contact_query(request: web.Request) -> ContactQuery:
-    _check_names(request, ("limit", "sort", "order", "searchText", "searchAfter", "searchBefore"))
+    check_names(request, ("limit", "sort", "order", "searchText", "searchAfter", "searchBefore"))
     query = request.query
     sort, order = query.get("sort", "createdAt"), query.get("order", "1")
     if sort not in SORTABLE:
@@ -51,7 +51,7 @@ def read_contact_query(request: web.Request) -> ContactQuery:
 
 def read_page(request: web.Request) -> tuple[int, int]:
     """The number of the page, and its length."""
-    _check_names(request, ("page", "limit"))
+    check_names(request, ("page", "limit"))
     return _positive("page", request.query.get("page", "1")), _limit(request, EVENTS_LIMIT)
 
 
@@ -78,7 +78,7 @@ def _cursor(token: str | None, sort: str, order: int) -> Cursor | None:
     return Cursor(*cursor)
 
 
-def _check_names(request: web.Request, allowed: Collection[str]) -> None:
+def check_names(request: web.Request, allowed: Collection[str]) -> None:
     for name in request.query:
         if name not in allowed:
             raise invalid(f"parameter {name} is not allowed here")

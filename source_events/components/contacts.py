@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from airbyte_cdk.sources.types import Config
 from isodate import parse_duration
@@ -67,6 +67,18 @@ class ListedContacts(ContactList):
             found = [Contact(str(row.envelope.id), getattr(row, "created_at", None)) for row in page.rows]
             page.release()
             yield from found
+
+
+class NestedReader:
+    """Reads a list for each entry of another list, as the properties of each type: there, `{{ contact }}` is its id."""
+
+    def __init__(self, parents: ContactList, rows: Reader) -> None:
+        self._parents = parents
+        self._rows = rows
+
+    def read(self, part: Slice) -> Iterator[Page]:
+        for parent in self._parents.contacts(part.first, part.last):
+            yield from self._rows.read(replace(part, contact=parent.id))
 
 
 class BatchReader:

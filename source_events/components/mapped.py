@@ -25,6 +25,8 @@ from source_events.records.times import UnreadableTime, from_any, normalize_time
 
 Text = str | int | None
 ENTITY_FIELDS = ("id", "provider", "organizationId")
+ZERO_DATE = "0000-00-00"
+"""What some databases have for a time that is not set."""
 THROUGH = " > "
 """Stands between a path of a row that leads to the id of another resource, and a path of that resource."""
 
@@ -140,7 +142,7 @@ class MappedEntityDecoder(MappedDecoder):
     """Decodes rows that are no events, as contacts.
 
     `id` is the path of what becomes the record's `id`; or `key` is the row's own field that tells it apart. `created`
-    is the path of the time of its creation, where contacts have one.
+    is the path of the time of its creation, where contacts have one, and `changed` that of its last change.
     """
 
     fields: Collection[str] = ENTITY_FIELDS
@@ -155,6 +157,7 @@ class MappedEntityDecoder(MappedDecoder):
         next: str | None = None,
         total: str | None = None,
         created: str | None = None,
+        changed: str | None = None,
         organization: str | None = None,
         included: str | None = None,
         time_zone: str | None = None,
@@ -163,7 +166,7 @@ class MappedEntityDecoder(MappedDecoder):
             raise InvalidManifest("A row that is no event needs either an `id` or a `key`.")
         if key:
             self.fields = ENTITY_FIELDS[1:]
-        wanted = {"id": (id or key, Text), "created": (created, Any)}
+        wanted = {"id": (id or key, Text), "created": (created, Any), "changed": (changed, Any)}
         super().__init__(config, known, rows, next, total, included, time_zone, organization, wanted)
         self._names_id = id is not None
 
@@ -174,7 +177,7 @@ class MappedEntityDecoder(MappedDecoder):
         identity = Identity(self._provider, organization, unknownFields=unknown)
         if self._names_id:
             identity.id = record_id
-        return EntityRow(raw, identity, self._fields.own(row), self._created_at(row))
+        return EntityRow(raw, identity, self._fields.own(row), self._created_at(row), self._changed_at(row, record_id))
 
     def _created_at(self, row: Any) -> str | None:
         time = self._utc(self._fields.value("created", row))
@@ -182,6 +185,19 @@ class MappedEntityDecoder(MappedDecoder):
             return normalize_time(time) if time else None
         except UnreadableTime:
             return None
+
+    def _changed_at(self, row: Any, record_id: str) -> str | None:
+        """
+        :raises UnreadableTime: if it is none; a cursor is made of it
+        """
+        native = self._fields.value("changed", row)
+        if isinstance(native, str) and native.startswith(ZERO_DATE):
+            return None
+        time = self._utc(native)
+        try:
+            return normalize_time(time) if time else None
+        except UnreadableTime as error:
+            raise UnreadableTime(error.time, record_id) from error
 
 
 class MappedFields:

@@ -190,13 +190,17 @@ class OnlyPage(Pages):
 
 
 class TokenPaging(Paging):
-    """Follows the token of each answer until an answer has no rows or no token; it may be the same on each page."""
+    """Follows the token of each answer until an answer has no rows or no token; it may be the same on each page.
+
+    Where it is not documented what the token is called, a first page of `expected_behind` rows must have one.
+    """
 
     follows_answers = True
 
-    def __init__(self, parameter: str, *, total: bool = False) -> None:
+    def __init__(self, parameter: str, *, total: bool = False, expected_behind: int | None = None) -> None:
         super().__init__(total=total)
         self.parameter = parameter
+        self.expected_behind = expected_behind
 
     def begin(self, beginning: int = 0) -> Pages:
         return TokenPages(self, beginning)
@@ -206,7 +210,15 @@ class TokenPages(Pages):
     _paging: TokenPaging
 
     def following(self, page: Page) -> PageParameters | None:
-        return {self._paging.parameter: page.token} if page.token else None
+        if page.token:
+            return {self._paging.parameter: page.token}
+        if self.number == 1 and page.received == self._paging.expected_behind:
+            raise failure(
+                f"The first answer has {page.received} rows and no `{self._paging.parameter}` that leads to more, so "
+                "that others would be lost. Please report it together with the provider's name.",
+                FailureType.system_error,
+            )
+        return None
 
 
 class LinkPaging(Paging):

@@ -11,6 +11,7 @@ from airbyte_cdk.sources.streams.concurrent.partitions.partition_generator impor
 from airbyte_cdk.sources.streams.concurrent.partitions.stream_slicer import StreamSlicer
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
+from source_events.components.changes import ChangesReader
 from source_events.components.contacts import BatchReader
 from source_events.components.reader import Reader
 from source_events.components.windows import Slice
@@ -41,6 +42,9 @@ class PagePartitions(PartitionGenerator):
             batches, contacts = self.reader, stream_slice["contacts"]
             return lambda: batches.read(contacts, end)
         slices = self.reader
+        if isinstance(slices, ChangesReader) and "since" in stream_slice:
+            since: str = stream_slice["since"]
+            return lambda: slices.changes(Slice(since, end))
         first: str = stream_slice.get("start_time") or self.config["start_date"]
         return lambda: slices.read(Slice(first, end))
 

@@ -7,8 +7,8 @@ memory.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
 
 from airbyte_cdk.models import FailureType
 
@@ -29,6 +29,7 @@ from source_events.components.selection import Selection, SliceSelection
 from source_events.components.templates import InvalidManifest
 from source_events.components.windows import Slice
 from source_events.records.page import Answer, Page, released_if_it_fails
+from source_events.records.rows import Row
 from source_events.runtime import StreamRun, failure
 
 logger = logging.getLogger("airbyte")
@@ -78,6 +79,11 @@ class PageReader:
         """What the API answers to the first request of a slice; nothing, where it does not know the contact."""
         return self._requester.ask(part, self._paging.begin().first, reserve=False)
 
+    def first_rows(self, part: Slice) -> Iterable[Row[Any]]:
+        """The rows of that answer, of which none is counted."""
+        answer = self.first_answer(part)
+        return self._selection.begin(part).decoded(answer, self._requester.decoder) if answer else ()
+
     def read(self, part: Slice) -> Iterator[Page]:
         """The pages of a slice that have records.
 
@@ -92,7 +98,7 @@ class PageReader:
                 parts[:0] = self._halves(part, problem)
 
     def _read_until_it_stays(self, part: Slice) -> Iterator[Page]:
-        """Read a slice, anew if rows move between its pages meanwhile."""
+        """Read a slice, anew if rows move between its pages meanwhile, or a scroll expires that cannot be halved."""
         for beginning in range(MOST_BEGINNINGS + 1):
             pages = self._paging.begin(beginning)
             try:
@@ -100,6 +106,10 @@ class PageReader:
                 return
             except Moved:
                 logger.info(f"{self._stream.name}: rows have moved while a slice was read, so it is read anew.")
+            except Expired as problem:
+                if self._selection.by_time or beginning == MOST_BEGINNINGS:
+                    raise
+                logger.info(f"{self._stream.name}: {problem}. The list is read anew.")
 
     def _read_pages(self, part: Slice, pages: Pages, selection: SliceSelection) -> Iterator[Page]:
         following: Continuation | None = pages.first
@@ -136,6 +146,9 @@ class PageReader:
             self._stream.counts.expect(page.announced * page.count // page.received)
 
     def _halves(self, part: Slice, problem: Exception) -> list[Slice]:
+        if not self._selection.by_time:
+            message = f"{problem}, and a list cannot be divided. Try again later, with fewer workers."
+            raise failure(message, FailureType.transient_error)
         halves = part.halves()
         if not halves:
             raise failure(

@@ -47,6 +47,8 @@ LONGEST_WAIT = 300.0
 """Seconds that one request may take with all its attempts and waits: a platform takes a longer silence for a dead
 connector."""
 MOST_TEMPLATES = 1000
+MOST_REFUSED = 4
+"""Tokens that may all have been ended by somebody else's login before an endpoint was asked with them."""
 
 
 class Requester:
@@ -98,6 +100,9 @@ class Requester:
         self._windows = windows or Windows(config)
         self._authenticator = authenticator
         self._refusals = refusals_of(refusals or {})
+        self._has_answered = False
+        self._refused: set[int] = set()
+        """New credentials that have been refused."""
         self._prepared: dict[tuple[Any, ...], Prepared] = {}
         self._attempts = Retrying(
             retry=retry_if_exception_type(Passing),
@@ -176,10 +181,16 @@ class Requester:
                 reply = self._sent_with(headers, request, settings, reserve)
                 if reply.status != authenticator.refused_with:
                     return reply
-                if authenticator.is_used_elsewhere(headers):
+                if authenticator.is_used_elsewhere(headers) and not self._lacks_permission(headers):
                     reply.release()
                     raise used_elsewhere(reply)
         return reply
+
+    def _lacks_permission(self, refused: Mapping[str, str]) -> bool:
+        """Whether it is this endpoint that is refused: it has answered nothing yet, and refuses one login's token after
+        the other, where other endpoints have accepted some."""
+        self._refused.add(hash(tuple(refused.items())))
+        return not self._has_answered and len(self._refused) >= MOST_REFUSED
 
     def _sent_with(
         self, headers: Mapping[str, str], request: requests.PreparedRequest, settings: Mapping[str, Any], reserve: bool
@@ -187,6 +198,7 @@ class Requester:
         request.headers.update(headers)
         reply = self._fetch(request, settings, reserve)
         if self._authenticator is not None and reply.ok:
+            self._has_answered = True
             self._authenticator.accept()
         return reply
 

@@ -25,6 +25,9 @@ OUTSIDE, OTHER_TYPES = "outside the slice of time", "of other types"
 class Selection:
     """Takes all rows, as those of a stream that is no event stream. `begin` gives what selects for one slice."""
 
+    by_time = False
+    """Whether a slice has only the rows of its own time, so that two halves of it have no more than the whole."""
+
     def __init__(self, config: Config, stream: StreamRun) -> None:
         self.config = config
         self.stream = stream
@@ -47,7 +50,7 @@ class SliceSelection:
         :raises AirbyteTracedException: if a row, or its time, cannot be read
         """
         with released_if_it_fails(answer):
-            page = self.page_of_rows(self._decoded(answer, decoder))
+            page = self.page_of_rows(self.decoded(answer, decoder))
         page.announced, page.token, page.memory = answer.announced, answer.token, answer.memory
         if not page.count:
             page.release()
@@ -66,7 +69,10 @@ class SliceSelection:
         times = [time for row in chosen if isinstance(row.envelope, Envelope) and (time := row.envelope.createdAt)]
         return Page(self.expand(chosen), max(times, default=None), received, fingerprint=self.fingerprint(rows))
 
-    def _decoded(self, answer: Answer, decoder: Decoder) -> list[Row[Any]]:
+    def decoded(self, answer: Answer, decoder: Decoder) -> list[Row[Any]]:
+        """
+        :raises AirbyteTracedException: if a row, or its time, cannot be read
+        """
         rows: list[Row[Any]] = []
         try:
             # In place, so that the number of rows is the position of one that cannot be read.
@@ -105,6 +111,8 @@ class EventSelection(Selection):
     within its last second; what belongs to the next slice is left out, so that neighbouring slices neither lose nor
     repeat an event, also where an API ignores the time filter.
     """
+
+    by_time = True
 
     def begin(self, part: Slice) -> SliceSelection:
         return SliceEvents(self, part)

@@ -5,7 +5,7 @@ Answers and their rows:
 - `ListDecoder`: base of decoders that say what a record needs of a row; the manifest says where the rows are.
   `Decoder`: the same where an answer is no list at a path. It makes an `Answer`, with `rows_of` a list that may be
   null and `total_of` what is announced, and raises `AnswerRefused` for a refusal with a successful status, as
-  `raise_refusal_of` does.
+  `raise_refusal_of` does. `MappedEntityDecoder` is the one of rows that are no events, which a manifest describes.
 - `RowFields` decodes what is needed of a row, and finds the fields that the schema does not name; `fields_of` all
   fields as bytes. `ABSENT` stands for a field that is not there, and `own` names those that are.
 - `Row`, `Event`, `Entity`: a row with its `Envelope`, or with its `Identity` where it is no event. `ENVELOPE_FIELDS`
@@ -47,6 +47,7 @@ from source_events.components.decoder import (
     rows_of,
     total_of,
 )
+from source_events.components.mapped import MappedEntityDecoder
 from source_events.components.paging import (
     Continuation,
     NumberPaging,
@@ -110,6 +111,7 @@ __all__ = [
     "Identity",
     "ListDecoder",
     "LocalWindows",
+    "MappedEntityDecoder",
     "NumberPaging",
     "OffsetPages",
     "OffsetPaging",

@@ -53,9 +53,10 @@ class Row(Struct, Generic[AnEnvelope], gc=False):
 
 
 class EntityRow(Row[Identity], gc=False):
-    """A contact and the like, with the time of its creation in UTC, if it is known."""
+    """A contact and the like, with the times of its creation and of its last change in UTC, if they are known."""
 
     created_at: str | None = None
+    changed_at: str | None = None
 
 
 Event = Row[Envelope]

@@ -16,6 +16,7 @@ COLLECT = (
     "it is what `read` prints; a state is a list of what the last STATE message of each stream has as `state`, and "
     "examples/docker/last_state.py makes it: python last_state.py messages.jsonl state.json"
 )
+CURSORS = ("createdAt", "changed_at")
 
 
 def read_state(path: str | None) -> list[AirbyteStateMessage]:
@@ -91,8 +92,9 @@ def readable_state(state: list[AirbyteStateMessage] | None) -> list[AirbyteState
         if message.type is not AirbyteStateType.STREAM or message.stream is None or message.stream.stream_state is None:
             continue
         name, blob = message.stream.stream_descriptor.name, vars(message.stream.stream_state)
-        if blob.get("createdAt") is not None:
-            blob["createdAt"] = _cursor(name, "createdAt", blob["createdAt"])
+        for cursor in CURSORS:
+            if blob.get(cursor) is not None:
+                blob[cursor] = _cursor(name, cursor, blob[cursor])
         contacts = blob.get("contacts")
         if contacts is not None:
             if not isinstance(contacts, Mapping):

@@ -123,7 +123,7 @@ class TestMistakes:
             ),
             pytest.param(
                 definition("Whole", name="w", paging={"parametre": "t"}),
-                "TokenPaging has no field `parametre`; it has parameter, total.",
+                "TokenPaging has no field `parametre`; it has parameter, total, expected_behind.",
                 id="one within another",
             ),
             pytest.param(definition("Without", x=1), "Without has no field `x`; it has none.", id="one of none"),

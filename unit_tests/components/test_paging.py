@@ -57,6 +57,15 @@ class TestTokens:
         after(pages, ("a", "b", "c"), "t1")
         assert after(pages, ("d",), "t1") == TOKENS
 
+    def test_a_full_first_page_without_the_expected_token_is_an_error_and_a_later_one_the_last(self):
+        with pytest.raises(AirbyteTracedException, match=r"^The first answer has 2 rows and no `t`") as caught:
+            after(TokenPaging("t", expected_behind=2).begin(), ("a", "b"))
+        assert caught.value.failure_type is FailureType.system_error
+        assert after(TokenPaging("t", expected_behind=2).begin(), ("a",)) is None
+        pages = TokenPaging("t", expected_behind=2).begin()
+        assert after(pages, ("a", "b"), "t1") == TOKENS
+        assert after(pages, ("c", "d")) is None
+
     def test_the_same_token_with_new_rows_goes_on(self, pages):
         for rows in (("a",), ("b",), ("c",)):
             assert after(pages, rows, "always the same") == {"t": "always the same"}

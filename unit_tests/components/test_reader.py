@@ -11,7 +11,7 @@ from msgspec import Raw
 from source_events.components.errors import Expired
 from source_events.components.paging import MOST_BEGINNINGS, OffsetPaging, Paging, SinglePage, TokenPaging
 from source_events.components.reader import PageReader
-from source_events.components.selection import EventSelection
+from source_events.components.selection import EventSelection, Selection
 from source_events.components.windows import Slice
 from source_events.providers.cloud4wi.answers import EventDecoder
 from source_events.records.page import Page
@@ -162,6 +162,43 @@ class TestExpiredScroll:
             "The scroll has expired (410 Gone), also within a single second (2024-01-01T00:00:00Z). Choose a shorter "
             "window_size, or fewer workers if the scrolls expire while others are read."
         )
+
+
+class TestExpiredScrollOfAList:
+    """A list has no time, so that two halves of it would be the whole twice."""
+
+    def reading(self, *answers: Any, paging: Paging | None = None) -> Reading:
+        reading = Reading(*answers, paging=paging)
+        selection = Selection(CONFIG, reading.stream)
+        reading.reader = PageReader(
+            reading.stream,
+            reading.endpoint,  # type: ignore[arg-type]
+            selection,
+            paging or TokenPaging("scrollId"),
+        )
+        return reading
+
+    def test_it_is_read_anew(self, log):
+        reading = self.reading(answer("a", scroll="s1"), EXPIRED, answer("a", scroll="s2"), answer("b"))
+        assert reading.ids() == ["a", "a", "b"]
+        assert reading.endpoint.asked == [{}, {"scrollId": "s1"}, {}, {"scrollId": "s2"}]
+        assert set(reading.minutes) == {("00:00", "59:59")}
+        assert "org_events: The scroll has expired (410 Gone). The list is read anew." in log.text
+
+    def test_one_that_expires_again_and_again_is_a_passing_error(self):
+        reading = self.reading(*[answer("a", scroll="s"), EXPIRED] * (MOST_BEGINNINGS + 1))
+        with pytest.raises(AirbyteTracedException) as caught:
+            reading.ids()
+        assert caught.value.failure_type is FailureType.transient_error
+        assert caught.value.message == (
+            "The scroll has expired (410 Gone), and a list cannot be divided. Try again later, with fewer workers."
+        )
+
+    def test_an_answer_of_it_that_may_be_cut_off_is_an_error_at_once(self):
+        reading = self.reading(answer("a", "b"), paging=SinglePage(2))
+        with pytest.raises(AirbyteTracedException, match=r"^2 rows and no next page, and a list cannot be divided"):
+            reading.ids()
+        assert len(reading.endpoint.asked) == 1
 
 
 class TestCutOff:

@@ -39,8 +39,15 @@ class Event:
         return f"{text.rstrip('0') if '.' in text else text}Z"
 
 
+NATIVE = dict.fromkeys(("provider", "createdAt", "organizationId", "contactId", "unknownFields"), "its own")
+"""Fields of a row that have the names of the envelope's."""
+
+
 class Fake(ABC):
-    """An account with these events, behind its API: as its documentation has it, but for pages of two rows."""
+    """An account with these events, behind its API: as its documentation has it, but for pages of two rows.
+
+    Rows of lists begin with `NATIVE`, as those of events with their `fields`.
+    """
 
     has_ids = True
     """Whether the API gives each event an id; else the connector makes one."""
@@ -49,6 +56,8 @@ class Fake(ABC):
     not_events: Collection[str] = ()
     """Streams with slices of time whose records are not the events themselves."""
     page_size = 2
+    lists: Mapping[str, Sequence[str]] = {}
+    """For each stream without slices of time the primary keys of its records."""
 
     def __init__(self, events: Sequence[Event]) -> None:
         self.events = events

@@ -17,15 +17,13 @@ from airbyte_cdk.models import Status
 from source_events import providers
 from source_events.settings import configuration
 from source_events.source import SourceEvents
-from unit_tests.conformance.fake import Event, Fake, fake_of, moment_of
+from unit_tests.conformance.fake import NATIVE, Event, Fake, fake_of, moment_of
 from unit_tests.exchange import Request, Response, Transport
 from unit_tests.reading import LOGGER, Output, read, read_lines, stream_state
 
 START, END = datetime(2024, 1, 1, tzinfo=timezone.utc), datetime(2024, 1, 3, 12, tzinfo=timezone.utc)
 """The range: two slices of a day, and half of one."""
 DAY, SECOND, SHORT = timedelta(days=1), timedelta(seconds=1), timedelta(microseconds=999_000)
-NATIVE = dict.fromkeys(("provider", "createdAt", "organizationId", "contactId", "unknownFields"), "its own")
-"""Fields of a row that have the names of the envelope's."""
 GONE = "contact-2"
 Record = Mapping[str, Any]
 
@@ -86,6 +84,12 @@ class Account:
         sliced = [each["name"] for each in providers.manifest(self.name)["streams"] if "incremental_sync" in each]
         assert set(self.fake.not_events) <= set(sliced)
         return [name for name in sliced if name not in self.fake.not_events]
+
+    @property
+    def lists(self) -> Mapping[str, str]:
+        """The others, and the primary key of each."""
+        others = [each for each in providers.manifest(self.name)["streams"] if "incremental_sync" not in each]
+        return {each["name"]: each["primary_key"] for each in others}
 
     @property
     def config(self) -> dict[str, Any]:
@@ -188,6 +192,51 @@ def test_no_field_stands_twice_in_a_line(account: Account) -> None:
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     assert sorted({name for name, _ in pairs}) == sorted(name for name, _ in pairs)
     return dict(pairs)
+
+
+def test_every_row_of_a_list_comes_once_with_what_says_whose_it_is(account: Account) -> None:
+    assert set(account.fake.lists) == set(account.lists), "the fake must say in `lists` what it has of these streams"
+    for stream, key in account.lists.items():
+        output = account.read(stream)
+        found = Counter(record[key] for record in output.records())
+        assert (stream, output.errors, found) == (stream, [], Counter(account.fake.lists[stream]))
+        assert {record["provider"] for record in output.records()} == {account.name}
+        assert "its own" not in {record["organizationId"] for record in output.records()}
+
+
+def test_no_field_stands_twice_in_a_line_of_a_list(account: Account) -> None:
+    for stream in account.lists:
+        output = read_lines(stream, config=account.config)
+        assert len(output.records()) == len(account.fake.lists[stream])
+        for line in output.lines:
+            json.loads(line, object_pairs_hook=_each_once)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_list_that_is_refused_is_one_error_that_names_what_to_mend(account: Account, status: int) -> None:
+    account.changed = lambda made, answer: Response(b"{}", status)
+    for stream in account.lists:
+        output = account.read(stream)
+        error = output.error()
+        assert (stream, error["failure_type"], output.records()) == (stream, "config_error", [])
+        assert "`provider." in error["message"]
+
+
+def test_too_many_requests_for_a_list_are_made_again(account: Account) -> None:
+    for stream, key in account.lists.items():
+        refused: set[str] = set()
+
+        def once(made: Request, answer: Answer, refused: set[str] = refused) -> Response:
+            if said(made) in refused:
+                return answer(made)
+            refused.add(said(made))
+            return Response(b"{}", 429, {"Retry-After": "1"})
+
+        account.changed = once
+        output = account.read(stream)
+        assert output.errors == []
+        assert Counter(record[key] for record in output.records()) == Counter(account.fake.lists[stream])
+        assert refused
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

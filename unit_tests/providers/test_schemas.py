@@ -94,7 +94,7 @@ def test_every_field_is_described(field):
 def test_what_the_connector_does_not_make_itself_may_be_null(schema):
     never_null = {path for path, field in fields(schema) if "null" not in types(field)}
     own = {"id", "provider", "organizationId", "eventId"}
-    keys = {"event_type_id", "event_group_id", "property_id", "_id"}
+    keys = {"event_type_id", "event_group_id", "property_id", "_id", "cid", "customer_id", "name"}
     assert never_null <= own | keys
 
 
@@ -130,6 +130,10 @@ def test_events_have_the_envelope_that_all_providers_share(provider, name):
         ("carecloud", "events", "created_at"),
         ("carecloud", "property_records", "last_change"),
         ("carecloud", "event_properties", "last_change"),
+        ("carecloud", "event_type_properties", "last_change"),
+        ("carecloud", "contacts", "last_change"),
+        ("cloud4wi", "contacts", "created"),
+        ("cloud4wi", "contacts", "metrics.lastVisitDateBusiness"),
         ("app_market", "events", "created_on"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Cloud4Wi's events: where they keep what the envelope needs."""
+"""Cloud4Wi's answers: where events keep what the envelope needs, and which list in an answer has the contacts."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
+from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.types import Config
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from source_events.providers.kit import (
     ABSENT,
     ENVELOPE_FIELDS,
+    Answer,
+    Decoder,
     Envelope,
     Event,
     ListDecoder,
+    MappedEntityDecoder,
     Row,
     RowFields,
     UnreadableTime,
+    failure,
+    fields_of,
 )
 
 BLANK = (None, "")
@@ -87,3 +93,31 @@ def _own_fields(item: _Item) -> Sequence[str]:
     if wrapped and item.organizationId not in BLANK and item.provider is item.createdAt is item.contactId is ABSENT:
         return ()
     return [name for name in ENVELOPE_FIELDS if name != "organizationId" or not item.organizationId]
+
+
+class ContactDecoder(Decoder):
+    """Decodes the list of contacts, of which it is not documented what it is called: it is the one that there is."""
+
+    def __init__(
+        self, config: Config, known: Collection[str] | None, id: str, next: str, total: str, organization: str
+    ) -> None:
+        super().__init__(config, known)
+        self._fields = {"id": id, "next": next, "total": total, "organization": organization}
+        self._decoders = {"contacts": self._called("contacts")}
+
+    def decode_body(self, body: bytes) -> Answer:
+        lists = [name for name, value in fields_of(body).items() if bytes(memoryview(value)[:1]) == b"["]
+        if len(lists) > 1:
+            names = ", ".join(name[:50] for name in lists[:20])
+            message = f"An answer has several lists ({names}), so the contacts in it cannot be told. Please report it."
+            raise failure(message, FailureType.system_error)
+        # An answer without a list says why, or that it has none.
+        name = lists[0] if lists else "contacts"
+        decoder = self._decoders.get(name) or self._decoders.setdefault(name, self._called(name))
+        return decoder.decode_body(body)
+
+    def row(self, raw: Raw) -> Row[Any]:
+        return self._decoders["contacts"].row(raw)
+
+    def _called(self, name: str) -> MappedEntityDecoder:
+        return MappedEntityDecoder(self.config, self.known, rows=name, **self._fields)

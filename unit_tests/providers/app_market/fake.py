@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unit_tests.conformance import fake
-from unit_tests.conformance.fake import Event, json_of
+from unit_tests.conformance.fake import NATIVE, Event, json_of
 from unit_tests.exchange import Request, Response
 
 
@@ -17,10 +18,15 @@ class Fake(fake.Fake):
         "api_secret": "a-fake-secret-that-is-long-enough",
     }
 
+    @property
+    def lists(self) -> Mapping[str, Sequence[str]]:  # type: ignore[override]
+        return {"contacts": self.contacts}
+
     def answer(self, made: Request) -> Response:
         query = dict(made.query)
         if "since" not in query:
-            return json_of({"contacts": [{"id": each} for each in self.page(self.contacts, int(query["offset"]))]})
+            page = self.page(self.contacts, int(query["offset"]))
+            return json_of({"contacts": [{**NATIVE, "id": each} for each in page]})
         events = self.of_contact(query["contactId"]) if query["contactId"] else self.events
         first, last = int(query["since"]), int(query["until"])
         found = [self._row(event) for event in events if first < event.time.timestamp() * 1000 < last]

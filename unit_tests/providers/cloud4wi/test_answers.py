@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Raw
 
 from source_events.components.decoder import AnswerRefused
-from source_events.providers.cloud4wi.answers import EventDecoder
+from source_events.providers.cloud4wi.answers import ContactDecoder, EventDecoder
 from source_events.records.lines import splice
 from source_events.records.rows import ENVELOPE_FIELDS
 from unit_tests.decoders import decoder_of
@@ -224,3 +225,41 @@ def test_any_event_becomes_the_union_of_itself_and_its_envelope(fields, organiza
         "organizationId": organization.get("organizationId") or "configured",
         "contactId": contact,
     }
+
+
+class TestContacts:
+    @staticmethod
+    def decoded(body: Any) -> Any:
+        provider = {"provider_type": "cloud4wi", "organization_id": "o", "api_url": "https://example.com"}
+        fields = {"id": "cid", "next": "sid?", "total": "count?", "organization": "{{ 'o' }}"}
+        decoder = ContactDecoder({"provider": provider}, names_in("cloud4wi", "contacts"), **fields)
+        answer = decoder.decode(json.dumps(body).encode())
+        return answer, [json.loads(line) for line in splice(decoder.rows(answer)).splitlines()]
+
+    @pytest.mark.parametrize("name", ["contacts", "customers", "data", "users"])
+    def test_the_one_list_has_them_whatever_it_is_called(self, name):
+        answer, [contact] = self.decoded({"status": "OK", "count": 7, name: [{"cid": "c", "new": 1}], "sid": "s"})
+        assert (answer.token, answer.announced) == ("s", 7)
+        assert (contact["id"], contact["cid"], contact["unknownFields"]) == ("c", "c", {"new": 1})
+
+    def test_an_empty_list_is_none(self):
+        answer, contacts = self.decoded({"customers": [], "sid": "s"})
+        assert (answer.rows, answer.token, contacts) == ([], "s", [])
+
+    def test_several_lists_are_an_error_that_names_them(self):
+        with pytest.raises(AirbyteTracedException, match=r"several lists \(customers, segments\)"):
+            self.decoded({"customers": [{"cid": "c"}], "segments": []})
+
+    def test_a_refusal_is_told_in_its_own_words(self):
+        with pytest.raises(AnswerRefused, match="no quota"):
+            self.decoded({"status": "KO", "message": "no quota"})
+
+    @pytest.mark.parametrize("body", [{"status": "OK"}, [1], "text"], ids=["no list", "a bare list", "a text"])
+    def test_another_form_is_no_answer(self, body):
+        with pytest.raises(msgspec.DecodeError):
+            self.decoded(body)
+
+    @pytest.mark.parametrize("row", [{}, {"cid": ""}, {"cid": None}], ids=repr)
+    def test_one_without_an_id_is_an_error(self, row):
+        with pytest.raises(msgspec.DecodeError):
+            self.decoded({"customers": [row]})

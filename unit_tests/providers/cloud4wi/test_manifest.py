@@ -110,3 +110,22 @@ def test_an_identifier_of_digits_is_a_text(network):
     network.expect(requests.feed(*DAY, organization="0012"), responses.empty())
     provider = cloud4wi(organization_id="0012", client_key="0123", client_secret="4567")
     read("org_events", config=configuration(provider=provider))
+
+
+def test_contacts_are_asked_for_by_scroll_with_nothing_but_the_size(network):
+    url = f"https://explore.cloud4wi.com/v2/customers/organizations/{requests.ORGANIZATION}"
+    network.expect(requests.login(), responses.token())
+    first = Request("GET", url, (("size", "10000"),), headers=(("Authorization", "Bearer token-1"),))
+    network.expect(first, responses.json_answer({"customers": [{"cid": "a"}], "sid": "s+/=&1", "count": 2}))
+    network.expect(first.having(sid="s+/=&1"), responses.json_answer({"customers": [{"cid": "b"}], "sid": "s2"}))
+    network.expect(first.having(sid="s2"), responses.json_answer({"customers": [], "sid": "s3"}))
+    assert read("contacts").ids() == ["a", "b"]
+
+
+def test_locations_are_asked_for_without_any_parameter(network):
+    url = f"https://explore.cloud4wi.com/v1/organizations/{requests.ORGANIZATION}/locations"
+    network.expect(requests.login(), responses.token())
+    network.expect(Request("GET", url), responses.json_answer({"size": 100, "locations": [{"id": "a", "novel": 1}]}))
+    [record] = read("locations").records()
+    added = {"provider": "cloud4wi", "organizationId": requests.ORGANIZATION, "unknownFields": {"novel": 1}}
+    assert record == {"id": "a", "novel": 1, **added}

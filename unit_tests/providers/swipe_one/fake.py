@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from unit_tests.conformance import fake
-from unit_tests.conformance.fake import Event, json_of
+from unit_tests.conformance.fake import NATIVE, Event, json_of
 from unit_tests.exchange import Request, Response
 
 
@@ -15,8 +16,15 @@ class Fake(fake.Fake):
     precision = timedelta(milliseconds=1)
     provider = {"provider_type": "swipe_one", "workspace_id": "w", "api_key": "a-fake-key"}  # noqa: RUF012
 
+    @property
+    def lists(self) -> Mapping[str, Sequence[str]]:  # type: ignore[override]
+        return {"contacts": self.contacts, "event_definitions": ["email_opened", "link_clicked"]}
+
     def answer(self, made: Request) -> Response:
         query = dict(made.query)
+        if made.url.endswith("/event-definitions"):
+            found = [{**NATIVE, "name": each} for each in self.lists["event_definitions"]]
+            return json_of({"status": "success", "data": {"eventDefinitions": found}})
         if made.url.endswith("/contacts"):
             offset = int(query.get("searchAfter", "0"))
             page = self.page(self.contacts, offset)
@@ -28,7 +36,8 @@ class Fake(fake.Fake):
         return json_of({"status": "success", "data": data})
 
     def _contact(self, name: str) -> dict[str, Any]:
-        return {"_id": name, "createdAt": min(event.time for event in self.of_contact(name)).isoformat()}
+        created = min(event.time for event in self.of_contact(name)).isoformat()
+        return {**NATIVE, "id": "its own", "_id": name, "createdAt": created}
 
     @staticmethod
     def _row(event: Event) -> dict[str, Any]:

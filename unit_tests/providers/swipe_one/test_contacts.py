@@ -37,7 +37,7 @@ def test_listed_contacts_carry_the_time_of_their_creation_where_it_is_one() -> N
 
 
 def test_they_are_listed_in_the_order_of_their_creation() -> None:
-    [_, events] = providers.manifest("swipe_one")["streams"]
+    [_, events, _] = providers.manifest("swipe_one")["streams"]
     contacts = events["retriever"]["contacts"]
     assert contacts["by_creation"] is True
     assert contacts["reader"]["requester"]["parameters"] == {"sort": "createdAt", "order": "1"}

@@ -22,6 +22,16 @@ def test_the_key_is_sent_as_it_is_also_if_it_looks_like_a_number(network: Transp
     assert read("contacts", config=CONFIG).status("contacts") == "COMPLETE"
 
 
+def test_definitions_are_asked_for_without_any_parameter(network: Transport) -> None:
+    network.expect(
+        Request("GET", "https://api.swipeone.com/api/workspaces/w1/event-definitions", headers=(("x-api-key", "1e5"),)),
+        Response(b'{"status":"success","data":{"eventDefinitions":[{"name":"order_placed","novel":1}]}}'),
+    )
+    [record] = read("event_definitions", config=CONFIG).records()
+    added = {"id": "order_placed", "provider": "swipe_one", "organizationId": "w1", "unknownFields": {"novel": 1}}
+    assert record == {"name": "order_placed", "novel": 1, **added}
+
+
 @pytest.mark.parametrize("contact", ["a/../b", "a?b=c#d", "ü %2F", "{{ config }}"])
 def test_a_contact_id_cannot_leave_its_place_in_the_path(contact: str) -> None:
     source = bind(CONFIG)
