@@ -163,7 +163,7 @@ class SinglePage(Paging):
     """An endpoint without a next page.
 
     An answer with `limit` rows may have been cut off; so may one with a lower round number of rows, which a server may
-    keep to, that announces more. An announced total alone proves nothing.
+    keep to, unless it announces that these are all. An announced total alone proves nothing.
     """
 
     def __init__(self, limit: int | None = None) -> None:
@@ -183,7 +183,7 @@ class OnlyPage(Pages):
 
     def following(self, page: Page) -> PageParameters | None:
         rows, announced, limit = page.received, page.announced, self._paging.limit
-        capped_lower = announced is not None and announced > rows and rows >= 100 and rows % 100 == 0
+        capped_lower = (announced is None or announced > rows) and rows >= 100 and rows % 100 == 0
         if limit is not None and (rows >= limit or capped_lower):
             raise CutOff(f"{rows} rows and no next page")
         return None

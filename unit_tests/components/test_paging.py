@@ -241,6 +241,7 @@ class TestSinglePage:
             pytest.param(500, 501, id="at the limit with more announced"),
             pytest.param(100, 101, id="capped at 100"),
             pytest.param(400, 1000, id="capped at 400"),
+            pytest.param(300, None, id="a round number of which nothing is announced"),
         ],
     )
     def test_what_may_be_cut_off_must_be_divided(self, rows, announced):
@@ -257,7 +258,8 @@ class TestSinglePage:
             pytest.param(150, 200, id="no round number"),
             pytest.param(300, 300, id="a round number that is announced"),
             pytest.param(300, 20, id="less announced than listed"),
-            pytest.param(300, None, id="a round number of which nothing is announced"),
+            pytest.param(99, None, id="below any cap, and nothing is announced"),
+            pytest.param(150, None, id="no round number, and nothing is announced"),
             pytest.param(0, 100, id="an empty answer, whatever it announces"),
         ],
     )

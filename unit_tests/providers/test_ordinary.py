@@ -66,6 +66,8 @@ class Papyrus:
         self.changed: Callable[[Json], Json] = lambda answer: answer
         self.asked: list[Request] = []
         self.gone: str | None = None
+        self.deaf = False
+        """Whether it serves the first page, whichever is asked for, and always promises another."""
         network.answer = self._answer  # type: ignore[method-assign]
 
     def _answer(self, made: Request) -> Response:
@@ -95,12 +97,14 @@ class Papyrus:
 
     def _page(self, made: Request, rows: list[Json], beside: Json) -> Response:
         query = dict(made.query)
-        begin = int(query.get("page[cursor]", 0))
-        following = None
-        if begin + self.page < len(rows):
-            asked = {**query, "page[cursor]": str(begin + self.page)}
+        begin = int(query.get("page[cursor]", 0)) + (int(query.get("page[number]", 1)) - 1) * self.page
+        begin = 0 if self.deaf else begin
+        token = following = None
+        if begin + self.page < len(rows) or self.deaf:
+            token = str(begin + self.page)
+            asked = {**query, "page[cursor]": token}
             following = f"{made.url}?" + "&".join(f"{name}={quote(value)}" for name, value in asked.items())
-        answer = {"data": rows[begin : begin + self.page], "links": {"next": following}, **beside}
+        answer = {"data": rows[begin : begin + self.page], "links": {"next": following, "token": token}, **beside}
         return Response(json.dumps(self.changed(answer)).encode())
 
 
@@ -244,6 +248,55 @@ def mapped(**fields: Any) -> Callable[[Json], None]:
 
 def requested(**fields: Any) -> Callable[[Json], None]:
     return lambda manifest: in_events(manifest).update(fields)
+
+
+def paged(name: str, following: str | None = None, **fields: Any) -> Callable[[Json], None]:
+    """The events' paging is that one, and answers have there what follows."""
+
+    def edit(manifest: Json) -> None:
+        manifest["definitions"]["events"]["paging"] = {"$ref": f"#/definitions/{name}", **fields}
+        in_events(manifest)["decoder"]["next"] = following
+
+    return edit
+
+
+PAGINGS = pytest.mark.parametrize(
+    "edit",
+    [
+        pytest.param(paged("link_paging", "links.next"), id="links"),
+        pytest.param(paged("token_paging", "links.token", parameter="page[cursor]"), id="tokens"),
+        pytest.param(paged("offset_paging", parameter="page[cursor]"), id="offsets"),
+        pytest.param(paged("number_paging", parameter="page[number]"), id="numbers"),
+    ],
+)
+
+
+class TestPages:
+    @PAGINGS
+    @pytest.mark.parametrize("stream", ["org_events", "contact_events"])
+    def test_every_event_comes_where_the_server_gives_fewer_rows_than_it_is_asked_for(self, api, change, edit, stream):
+        change(edit)
+        assert in_order(read(stream, config=CONFIG)) == WANTED
+        assert any(int(dict(made.query).get("page[size]", 200)) == 200 for made in api.asked)
+
+    @PAGINGS
+    def test_pages_that_never_end_are_one_error(self, api, change, edit):
+        api.deaf = True
+        change(edit)
+        output = read("org_events", config=CONFIG)
+        assert "The API repeats a page after 4 rows instead of going on." in failure_of(output)
+        assert output.status("org_events") == "INCOMPLETE"
+
+    def test_an_answer_that_a_server_caps_is_read_again_in_halves(self, api, change):
+        """It announces no total, and gives a hundred rows whatever it is asked for."""
+        change(paged("single_page", limit=1000))
+        api.page = 100
+        api.events = [
+            event(f"e{hour}", f"2024-01-{hour // 24 + 1:02}T{hour % 24:02}:00:00Z") for hour in range(14 * 24)
+        ]
+        api.changed = lambda answer: {**answer, "links": {}}
+        output = read("org_events", config={**CONFIG, "end_date": "2024-01-14"})
+        assert (output.errors, sorted(output.ids())) == ([], sorted(each["id"] for each in api.events))
 
 
 class TestMistakesThatAreFoundAtOnce:
