@@ -34,6 +34,10 @@ OF_OTHERS = {
 }
 """What a part leaves to others."""
 
+MOST_LINES = 350
+LONGER: dict[str, str] = {}
+"""Modules of more lines, each with its reason."""
+
 
 def part_of(name: str) -> str:
     """The part of the package that a module, or what is imported from it, belongs to."""
@@ -70,3 +74,8 @@ def test_every_part_has_its_place():
 def test_a_part_leaves_to_others_what_is_theirs(module):
     others = OF_OTHERS.get(part_of(name_of(module)), ())
     assert {name for name in imported_by(module) if name.partition(".")[0] in others} == set()
+
+
+@pytest.mark.parametrize("module", MODULES, ids=IDS)
+def test_a_module_is_short_or_says_why_not(module):
+    assert len(module.read_text(encoding="utf-8").splitlines()) <= MOST_LINES or LONGER.get(name_of(module))

@@ -15,6 +15,7 @@ import pytest
 from airbyte_cdk.models import Status
 
 from source_events import providers
+from source_events.components import mapped
 from source_events.settings import configuration
 from source_events.source import SourceEvents
 from unit_tests.conformance.fake import NATIVE, Event, Fake, fake_of, moment_of
@@ -313,6 +314,14 @@ def test_a_mistake_in_a_manifest_is_noticed(
     more = {"status": 403} if test is test_a_refusal_is_one_error_that_names_what_to_mend else {}
     with pytest.raises(AssertionError):
         test(Account("papyrus", network), **more)
+
+
+def test_a_decoder_that_does_not_say_which_fields_a_row_has_itself_is_noticed(
+    ordinary: Path, network: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapped.OwnFields, "of", lambda fields, row: ())
+    with pytest.raises(AssertionError):
+        test_no_field_stands_twice_in_a_line(Account("papyrus", network))
 
 
 def test_a_provider_without_a_fake_is_told_which_file_is_missing(network: Transport) -> None:

@@ -22,6 +22,10 @@ class EventPage:
     def __post_init__(self) -> None:
         self.hashes = [hash(bytes(row.raw)) for row in self.rows]
 
+    @property
+    def total(self) -> int:
+        return self.announced or 0
+
 
 @dataclass
 class Reading:
@@ -47,8 +51,7 @@ class Reading:
     @property
     def counted(self) -> bool:
         """Whether the announced totals can be believed."""
-        announced = [page.announced for page in self.pages]
-        return None not in announced and (announced[-1] or 0) >= self.received
+        return all(page.announced is not None for page in self.pages) and self.pages[-1].total >= self.received
 
     @property
     def moved(self) -> bool:
@@ -70,7 +73,7 @@ class Reading:
         if all((page.hashes, page.announced) != (before.hashes, before.announced) for before in self.pages[:-1]):
             return False
         times = {row.envelope.createdAt for row in page.rows}
-        return len(times) > 1 or self.received > (page.announced or 0)
+        return len(times) > 1 or self.received > page.total
 
     def rows(self) -> list[EventRow]:
         return [row for page in self.pages for row in page.rows]
@@ -82,7 +85,7 @@ class Reading:
         """
         rows, hashes = list(self.pages[0].rows), list(self.pages[0].hashes)
         for before, page in pairwise(self.pages):
-            grown = (page.announced or 0) - (before.announced or 0) if self.counted else len(page.rows)
+            grown = page.total - before.total if self.counted else len(page.rows)
             repeated = overlap(hashes, page.hashes, grown)
             rows += page.rows[repeated:]
             hashes += page.hashes[repeated:]
