@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from airbyte_cdk.sources.types import Config
 from isodate import parse_duration
 
-from source_events.components.reader import EndpointReader, Reader
+from source_events.components.reader import EndpointReader, PageReader, Reader
+from source_events.components.templates import InvalidManifest
 from source_events.components.windows import Slice
 from source_events.records.page import Answer, Page, joined
 from source_events.runtime import Runtime, StreamRun
@@ -41,9 +42,16 @@ class ContactList(ABC):
 
 
 class FeedContacts(ContactList):
-    """Knows the contacts from the organisation's event feed: a contact without an event there has none to read."""
+    """Knows the contacts from the organisation's event feed: a contact without an event there has none to read.
+
+    :raises InvalidManifest: if events there name no contact
+    """
 
     def __init__(self, config: Config, feed: Reader) -> None:
+        if isinstance(feed, PageReader) and not feed.decoder.names_contact:
+            raise InvalidManifest(
+                "Which contacts occur in the events is not known, because their decoder has no `contact`."
+            )
         self._window_size = parse_duration(config["window_size"])
         self._feed = feed
 
@@ -82,9 +90,17 @@ class NestedReader:
 
 
 class BatchReader:
-    """Reads the events of a batch of contacts, one after the other."""
+    """Reads the events of a batch of contacts, one after the other.
+
+    :raises InvalidManifest: if requests for one contact do not differ from those for another
+    """
 
     def __init__(self, runtime: Runtime, stream: StreamRun, contacts: ContactList, events: EndpointReader) -> None:
+        if isinstance(events, PageReader) and not events.names_contact:
+            raise InvalidManifest(
+                "The requests for the events of one contact must say which: {{ contact }} stands neither in the `url` "
+                "nor in the `parameters` or the `body`."
+            )
         self.contacts = contacts
         self._memory = runtime.memory
         self._stream = stream

@@ -32,6 +32,8 @@ class Decoder(ABC):
 
     names_next = True
     """Whether an answer may say where the next page is."""
+    names_contact = True
+    """Whether a row may say which contact it belongs to."""
 
     def __init__(self, config: Config, known: Collection[str] | None = None) -> None:
         self.config = config

@@ -6,9 +6,10 @@ import inspect
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+import msgspec
 from airbyte_cdk.sources.types import Config
 
 from source_events.components.templates import InvalidManifest
@@ -61,6 +62,8 @@ class Factory:
 
     def _argument(self, owner: Any, field: str, value: Any, expected: Any) -> Any:
         component = _component_in(expected)
+        if _is_plain(expected):
+            _check(owner, field, value, expected)
         if not isinstance(value, Mapping):
             if component is not None and value is not None:
                 raise InvalidManifest(f"{owner.__name__}: `{field}` must be an object with the fields of a component.")
@@ -93,6 +96,20 @@ def _component_in(expected: Any) -> type | None:
     return next(
         (each for each in candidates if isinstance(each, type) and each.__module__.startswith("source_events.")), None
     )
+
+
+def _is_plain(expected: Any) -> bool:
+    """Whether a manifest may have a value of this type itself."""
+    if get_origin(expected) is None:
+        return expected in (str, int, float, bool, NoneType, Any)
+    return all(map(_is_plain, get_args(expected)))
+
+
+def _check(owner: Any, field: str, value: Any, expected: Any) -> None:
+    try:
+        msgspec.convert(value, expected)
+    except msgspec.ValidationError as error:
+        raise InvalidManifest(f"{owner.__name__}: `{field}` is not what it must be: {error}.") from None
 
 
 def _is_abstract(component: type) -> bool:

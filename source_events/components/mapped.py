@@ -117,6 +117,7 @@ class MappedEventDecoder(MappedDecoder):
         # That the time is missing is said with the id, when that is known.
         wanted = {"id": (id, Text), "time": (f"{time}?", Any), "type": (type, Text), "contact": (contact, Text)}
         super().__init__(config, known, rows, next, total, included, time_zone, organization, wanted)
+        self.names_contact = contact is not None
         self._time = time
 
     def _row_of(self, raw: Raw, included: Any) -> Event:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from airbyte_cdk.models import FailureType
 
+from source_events.components.decoder import Decoder
 from source_events.components.division import Division
 from source_events.components.errors import Expired
 from source_events.components.paging import (
@@ -74,6 +75,15 @@ class PageReader:
         self._paging = paging
         self._selection = selection
         self._division = division
+
+    @property
+    def decoder(self) -> Decoder:
+        return self._requester.decoder
+
+    @property
+    def names_contact(self) -> bool:
+        """Whether its requests say which contact they are about."""
+        return self._requester.names_contact
 
     def first_answer(self, part: Slice) -> Answer | None:
         """What the API answers to the first request of a slice; nothing, where it does not know the contact."""

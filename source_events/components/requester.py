@@ -95,6 +95,7 @@ class Requester:
         self._url = Template(url, config)
         self._parameters = Template(dict(parameters or {}), config)
         self._headers = Template(dict(headers or {}), config, NAMES - {"contact"})
+        self.names_contact = any(each.speaks_of("contact") for each in (self._url, self._parameters, self._body))
         self._page_size = dict.fromkeys(page_size or (), self.limit)
         self._scroll = scroll
         self._windows = windows or Windows(config)

@@ -44,6 +44,9 @@ class Template:
         for text in _texts(value):
             _check(text, names)
 
+    def speaks_of(self, name: str) -> bool:
+        return any(name in _parsed(text)[1] for text in _texts(self._value))
+
     def render(self, **names: Any) -> Any:
         return self._rendered(self._value, names)
 

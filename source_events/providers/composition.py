@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,9 @@ def composed(own: Definition, shared: Definition, schemas: Path) -> dict[str, An
     streams = [_stream(references.resolved(stream), shared, schemas) for stream in own.get("streams") or []]
     if not streams:
         raise InvalidManifest("The manifest has no `streams`.")
+    twice = [name for name, number in Counter(stream["name"] for stream in streams).items() if number > 1]
+    if twice:
+        raise InvalidManifest(f"The manifest has more than one stream `{twice[0]}`.")
     manifest: dict[str, Any] = references.resolved(
         {
             **shared["source"],
@@ -101,13 +105,24 @@ def _stream(stream: Definition, shared: Definition, schemas: Path) -> Definition
         raise InvalidManifest(
             f"The stream `{name}`: `incremental_sync` can be nothing but `#/definitions/event_cursor`."
         )
+    key = _key(stream["retriever"])
+    if key not in (None, stream["primary_key"]):
+        raise InvalidManifest(
+            f"The stream `{name}` has the primary key `{stream['primary_key']}`, and its rows `{key}`."
+        )
     schema = schemas / f"{stream.get('schema', name)}.json"
     if not schema.is_file():
         raise InvalidManifest(f"The stream `{name}` has no schema: there is no file `schemas/{schema.name}`.")
     loader = {"type": "JsonFileSchemaLoader", "file_path": str(schema)}
-    kept = {field: value for field, value in stream.items() if field != "schema"}
+    kept = {field: value for field, value in stream.items() if field != "schema" and value is not None}
     retriever = {"type": "CustomRetriever", **stream["retriever"]}
     return {"type": "DeclarativeStream", **kept, "retriever": retriever, "schema_loader": loader}
+
+
+def _key(retriever: Definition) -> Any:
+    """The field that tells rows apart which are no events, if the decoder names one."""
+    decoder = (retriever.get("requester") or {}).get("decoder") or {}
+    return decoder.get("key")
 
 
 def _refuse_unknown(whose: str, given: Definition, known: frozenset[str]) -> None:

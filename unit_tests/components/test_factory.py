@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -30,7 +31,7 @@ class Whole:
         config: Config,
         runtime: Runtime,
         stream: StreamRun,
-        known: Collection[str],
+        known: Collection[str] | None,
         name: str,
         paging: TokenPaging | None = None,
         by_name: Mapping[str, Any] | None = None,
@@ -77,6 +78,22 @@ class TestArguments:
 
     def test_a_manifest_may_say_otherwise(self, factory):
         assert factory.make(definition("Whole", name="w", known=None)).shared[3] is None
+
+    @pytest.mark.parametrize(
+        ("field", "value", "problem"),
+        [
+            ("name", 5, "Expected `str`, got `int`"),
+            ("name", None, "Expected `str`, got `null`"),
+            ("name", {"x": 1}, "Expected `str`, got `object`"),
+            ("by_name", "x=1", "Expected `object | null`, got `str`"),
+            ("by_name", ["x"], "Expected `object | null`, got `array`"),
+        ],
+    )
+    def test_one_of_another_type_is_a_mistake(self, factory, field, value, problem):
+        with pytest.raises(
+            InvalidManifest, match=rf"^Whole: `{field}` is not what it must be: {re.escape(problem)}\.$"
+        ):
+            factory.make(definition("Whole", **{"name": "w", field: value}))
 
     def test_what_says_what_a_component_is_is_no_argument(self, factory):
         made = factory.make({**definition("Without"), "type": "CustomRetriever", "$parameters": {"x": 1}})

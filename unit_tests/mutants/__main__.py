@@ -137,6 +137,8 @@ def statement(path: Path, line: int) -> range:
     """The lines of the innermost statement here, of a compound one those of its head."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     around = [each for each in ast.walk(tree) if isinstance(each, ast.stmt) and each.lineno <= line <= end_of(each)]
+    if not around:
+        return range(line, line + 1)
     innermost = max(around, key=lambda each: (each.lineno, -end_of(each)))
     body: Sequence[ast.stmt] = getattr(innermost, "body", ())
     return range(innermost.lineno, max(body[0].lineno if body else end_of(innermost) + 1, line + 1))

@@ -89,6 +89,14 @@ class TestManifest:
         manifest = compose(version="2", check=check, streams=[STREAM])
         assert (manifest["version"], manifest["check"]) == ("2", check)
 
+    def test_a_stream_whose_cursor_is_taken_away_has_none(self, compose):
+        [stream] = compose(streams=[{**STREAM, "incremental_sync": None}])["streams"]
+        assert "incremental_sync" not in stream
+
+    def test_the_key_of_rows_may_be_the_primary_key(self, compose):
+        rows = {"requester": {"decoder": {"key": "n"}}}
+        assert compose(streams=[{**STREAM, "primary_key": "n", "retriever": rows}])["streams"]
+
     def test_streams_may_share_a_schema(self, compose):
         [stream] = compose(streams=[{**STREAM, "schema": "other"}])["streams"]
         assert stream["schema_loader"]["file_path"].endswith("/other.json")
@@ -103,6 +111,11 @@ class TestManifest:
             ({"streams": [{"name": "events", "primary_key": "id"}]}, "The stream `events` has no `retriever`"),
             ({"streams": [{**STREAM, "name": "none"}]}, "no schema: there is no file `schemas/none.json`"),
             ({"streams": [{**STREAM, "incremental_sync": {"cursor_field": "at"}}]}, "can be nothing but"),
+            ({"streams": [STREAM, STREAM]}, "more than one stream `events`"),
+            (
+                {"streams": [{**STREAM, "retriever": {"requester": {"decoder": {"key": "n"}}}}]},
+                "The stream `events` has the primary key `id`, and its rows `n`",
+            ),
         ],
     )
     def test_what_would_be_ignored_or_is_missing_is_named(self, compose, own, message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -323,13 +324,37 @@ class TestMistakesThatAreFoundAtOnce:
             (requested(refusals={404: {"message": "x", "failure_type": "config"}}), "`config` is no `failure_type`"),
             (mapped(row="data"), "MappedEventDecoder has no field `row`"),
             (mapped(rows="data events"), "`data events` is no path"),
-            (mapped(id="id?"), "no `.` behind their paths"),
+            (mapped(id="id?"), "no `?` behind their paths"),
             (mapped(organization="relationships.profile"), "`relationships.profile` asks for an object as a whole"),
             (mapped(contact="elsewhere.id"), "The schema does not name `elsewhere`"),
             (mapped(type="attributes.metric"), "`included` need each other"),
             (
                 mapped(next=None),
                 "LinkPaging follows what an answer says of the next page, and the decoder has no `next`",
+            ),
+            (
+                lambda manifest: manifest["definitions"]["requester"].update(page_size=200),
+                "Requester: `page_size` is not what it must be: Expected `object | null`, got `int`",
+            ),
+            (
+                lambda manifest: manifest["definitions"]["requester"].update(page_size={"page[size]": "200"}),
+                "Expected `int`, got `str`",
+            ),
+            (
+                requested(parameters="since=0"),
+                "Requester: `parameters` is not what it must be: Expected `object | null`",
+            ),
+            (mapped(contact=None), "their decoder has no `contact`"),
+            (
+                lambda manifest: manifest["streams"][1]["retriever"]["events"]["requester"].pop("url"),
+                "{{ contact }} stands neither in the `url` nor",
+            ),
+            (lambda manifest: manifest["streams"][1].update(name="org_events"), "more than one stream `org_events`"),
+            (
+                lambda manifest: manifest["streams"][2]["retriever"]["requester"]["decoder"].update(
+                    id=None, key="type"
+                ),
+                "The stream `contacts` has the primary key `id`, and its rows `type`",
             ),
             (lambda manifest: manifest.update(spec={}), "A manifest has no field `spec`"),
             (lambda manifest: manifest["streams"][0].update(record_selector={}), "has no field `record_selector`"),
@@ -342,7 +367,7 @@ class TestMistakesThatAreFoundAtOnce:
     )
     def test_they_fail_discover(self, folder, change, edit, message):
         change(edit)
-        with pytest.raises(AirbyteTracedException, match=message) as caught:
+        with pytest.raises(AirbyteTracedException, match=re.escape(message)) as caught:
             SourceEvents().discover(LOGGER, CONFIG)
         assert caught.value.failure_type is FailureType.system_error
 
