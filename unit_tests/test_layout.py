@@ -11,7 +11,7 @@ LINES = (
     ("cli",),
     ("process",),
     ("load",),
-    ("arrow", "parquet", "spark"),
+    ("arrow", "parquet", "spark", "tally"),
     ("source",),
     ("restrictions",),
     ("report",),
