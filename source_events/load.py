@@ -114,7 +114,13 @@ def warehouse_of(to: str, dataset: str) -> Warehouse:
     if to.startswith(PARQUET):
         folder = Path(to.removeprefix(PARQUET)).expanduser()
         destination = dlt.destinations.filesystem(folder.absolute().as_uri())
-        return Warehouse(destination, str(folder), "parquet", folder.absolute())
+        return Warehouse(
+            destination,
+            str(folder),
+            "parquet",
+            folder.absolute(),
+            lambda table: f'duckdb -c "{COUNT.format(files_of(folder, table))}"',
+        )
     if not to.isidentifier():
         raise InvalidDocument(
             f"There is no destination `{without_password(to)}`; it is duckdb:PATH, postgresql://USER@HOST/DATABASE, "
@@ -124,6 +130,11 @@ def warehouse_of(to: str, dataset: str) -> Warehouse:
         return Warehouse(Destination.from_reference(to), to, "parquet" if to == "filesystem" else None)
     except UnknownDestinationModule:
         raise InvalidDocument(f"dlt has no destination `{to}`.") from None
+
+
+def files_of(folder: Path, table: str) -> str:
+    """The files of a table, as DuckDB reads them."""
+    return f"'{folder / Path(*table.split('.'))}/*.parquet'"
 
 
 def hide_password(to: str) -> None:

@@ -56,7 +56,8 @@ def run(arguments: Namespace) -> None:
 
 
 def progress(load: StreamLoad, number: int, streams: int) -> list[str]:
-    return [*load.progress(), *([f"stream {number} of {streams}"] if streams > 1 else [])]
+    """Which stream of how many, and how far it is."""
+    return [f"{number}/{streams} {line}" for line in load.progress()]
 
 
 def summary(loads: Sequence[StreamLoad], warehouse: Warehouse, dataset: str) -> str:

@@ -14,7 +14,7 @@ from source_events.process.terminal import STANDARD_ERROR, Terminal
 
 LOG_EVERY, DRAW_EVERY = 10.0, 0.25
 """Seconds."""
-BAR = 20
+BAR = 12
 """Characters."""
 
 logger = logging.getLogger("airbyte")
