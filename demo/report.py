@@ -16,9 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from demo.warehouse import Trend
+from source_events.process.sparkline import sparkline
 
 LONGEST_KIND = 16
-BARS, PLAIN_BARS = " ▁▂▃▄▅▆▇█", " .:-=+*#@"
 
 
 class Screen:
@@ -106,10 +106,7 @@ class Screen:
             yield
 
     def _sparkline(self, counts: Sequence[int]) -> str:
-        bars = PLAIN_BARS if self._plain else BARS
-        most = max(counts, default=0) or 1
-        # Rounded up, so that a single event shows.
-        return "".join(bars[-(-count * (len(bars) - 1) // most)] for count in counts)
+        return sparkline(counts, plain=self._plain)
 
 
 class _Working:

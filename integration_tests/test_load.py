@@ -28,6 +28,9 @@ from integration_tests.warehouse.postgres import Unavailable, running_postgres
 from sandbox.cloud4wi import EMPTY_ORGANIZATION_ID, ORGANIZATION_ID
 from sandbox.process import Sandbox
 from source_events import providers
+from source_events.process.sparkline import BARS
+from unit_tests.process.terminals import read_all, running, seen
+from unit_tests.process.terminals import run as run_at_terminal
 
 SYSTEM = "cloud4wi"
 EVENTS = 1500
@@ -290,6 +293,47 @@ def test_another_account_is_refused(warehouse: Warehouse, loader: Loader, sandbo
     loader.settings = renewed
     done = loader.run(warehouse.to, "--stream", "org_events")
     assert "does not accept the credentials" in done.stderr
+
+
+class TestPeople:
+    """What is seen at a terminal."""
+
+    @pytest.fixture
+    def slow(self, loader: Loader, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+        """The arguments of a load from an API that takes its time."""
+        for name, value in loader.environment.items():
+            monkeypatch.setenv(name, value)
+        sandbox.control.add_fault(path="/events$", delay=0.2, times=None)
+        yield loader.arguments("--to", f"duckdb:{loader.folder / 'warehouse.duckdb'}")[1:]
+        sandbox.control.clear_faults()
+
+    def test_a_bar_shows_how_far_each_stream_is_and_the_summary_what_there_is(
+        self, slow: list[str], tmp_path: Path
+    ) -> None:
+        with (tmp_path / "summary").open("wb") as file:
+            status, written = run_at_terminal(slow, file)
+        assert (status, seen(written)) == (0, [])
+        assert re.search(r"━.* \d+% 2/2 contact_events: \d+ of 60 contacts, [\d,]+ records\r", written)
+        assert " 1/2 org_events: 1,500 records read, loading them" in written
+        lines = (tmp_path / "summary").read_text(encoding="utf-8").splitlines()
+        place = lines.index("What was read of org_events, by type, 2024-01-01 to 2024-02-29")
+        head, rule, *rows = lines[place + 1 : lines.index("", place)]
+        assert re.split("  +", head.strip()) == ["type", "9 bars of a week", "events"]
+        assert set(rule) == {"─"}
+        assert sum(int(row.split()[-1]) for row in rows) == EVENTS
+        assert all(set(row[16:25]) <= set(BARS) for row in rows)
+        assert lines[-1].startswith("To go on: duckdb /")
+
+    @pytest.mark.parametrize("moment", ["asking the warehouse", "announced so far", "loading them"])
+    def test_ctrl_c_is_answered_with_what_to_do(self, moment: str, slow: list[str]) -> None:
+        with running(slow, stdout=subprocess.DEVNULL) as (process, terminal):
+            written = ""
+            while moment not in written:
+                written += os.read(terminal, 1 << 16).decode()
+            process.send_signal(signal.SIGINT)
+            written += read_all(terminal)
+            assert process.wait(10) == -signal.SIGINT
+        assert seen(written) == ["source-events: stopped; load again: it goes on from what the warehouse has."]
 
 
 class TestErrors:

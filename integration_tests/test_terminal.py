@@ -54,6 +54,7 @@ def arguments(sandbox: Sandbox, tmp_path: Path) -> dict[str, list[str]]:
     for name in ("right", "wrong"):
         given = ["--config", str(tmp_path / name)]
         found |= {f"{name} check": ["check", *given], f"{name} discover": ["discover", *given]}
+        found[f"{name} preview"] = ["preview", *given]
         found[f"{name} read"] = ["read", *given, *cataloged]
     return found
 
@@ -121,6 +122,28 @@ def test_ctrl_c_is_answered_with_a_sentence(arguments: dict[str, list[str]], tmp
     text = path.read_text(encoding="utf-8")
     assert text.endswith("\n")
     assert Output(text, process.returncode).messages
+
+
+def test_a_preview_shows_that_it_looks_and_leaves_the_table_alone(
+    arguments: dict[str, list[str]], tmp_path: Path
+) -> None:
+    with (tmp_path / "table").open("wb") as file:
+        status, written = run([*COMMAND, *arguments["right preview"]], file)
+    assert status == 0
+    assert " 0:00 org_events: looking for records" in written
+    assert seen(written) == []
+    assert (tmp_path / "table").read_text(encoding="utf-8").startswith("10 records of org_events, Cloud4Wi\n")
+
+
+def test_ctrl_c_ends_a_preview_with_a_sentence(arguments: dict[str, list[str]]) -> None:
+    with running([*COMMAND, *arguments["right preview"]], stdout=subprocess.DEVNULL) as (process, terminal):
+        written = ""
+        while "looking for records" not in written:
+            written += os.read(terminal, 1 << 16).decode()
+        process.send_signal(signal.SIGINT)
+        written += read_all(terminal)
+        assert process.wait(10) == -signal.SIGINT
+    assert seen(written) == ["source-events: stopped."]
 
 
 @pytest.mark.parametrize(

@@ -31,17 +31,18 @@ def _logging_as_it_is() -> Iterator[None]:
 
 with _logging_as_it_is():
     from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+    from isodate import parse_duration
     from msgspec import UNSET
 
     from source_events.components.contacts import NO_CONTACTS, BatchReader
     from source_events.components.cursors import BATCH_SIZE
     from source_events.components.division import read_together
     from source_events.components.partition import page_of
-    from source_events.components.windows import Slice
+    from source_events.components.windows import Slice, moment
     from source_events.records.columns import ROWS, Columns
     from source_events.records.page import Page
     from source_events.records.rows import Row
-    from source_events.report import PeopleFilter, how_far
+    from source_events.report import PeopleFilter, how_far, share
     from source_events.settings.catalogue import catalog_of
     from source_events.settings.documents import InvalidDocument
     from source_events.settings.secrets import mask_secrets
@@ -49,6 +50,7 @@ with _logging_as_it_is():
     from source_events.settings.state import document_of, state_of
     from source_events.source import EventsDeclarativeSource, bind
 
+CURSOR = "createdAt"
 MOST_BYTES = 8 * 1024 * 1024
 """What a batch has at most, if it is not of a single row."""
 
@@ -239,6 +241,12 @@ def _log_for_people(*loggers: logging.Logger) -> Iterator[None]:
             logger.removeFilter(people)
 
 
+def reached_by(state: Mapping[str, Any] | None) -> str | None:
+    """The time, to the second, up to which a state says that all has been read."""
+    time = ((state or {}).get("stream", {}).get("stream_state") or {}).get(CURSOR)
+    return f"{time[:19]}Z" if isinstance(time, str) else None
+
+
 class Gathered:
     """Puts small batches together and divides large ones, so that each is worth handing over and none is too large."""
 
@@ -291,6 +299,7 @@ class Events:
         self._source = source
         self._stream = stream
         self._columns = columns
+        self._first = reached_by(state)
         self._begun = False
         self._failure: AirbyteTracedException | None = None
 
@@ -310,6 +319,19 @@ class Events:
     def how_far(self, records: int) -> str:
         """For people: how many of its records or contacts, as far as is known, if so many records have been taken."""
         return how_far(self._stream, records, self._source.runtime.stream(self._stream).counts.now)
+
+    def share(self, records: int) -> float | None:
+        """Which part of it has been read, if so many records have been taken; nothing as long as that is not known."""
+        return share(records, self._source.runtime.stream(self._stream).counts.now, self._covered())
+
+    def _covered(self) -> float | None:
+        """The part of the time that has been read completely; nothing, where all of it is read at once."""
+        config = self._source.completed
+        first, last = self._first or config["start_date"], config["end_date"]
+        span = moment(last) - moment(first)
+        if span <= self._source.runtime.num_workers * parse_duration(config["window_size"]):
+            return None
+        return max((moment(reached_by(self.state) or first) - moment(first)) / span, 0.0)
 
     def close(self) -> None:
         """End all requests and threads."""

@@ -53,6 +53,7 @@ try:
 
     from source_events import arrow
     from source_events.parquet import ParquetTable
+    from source_events.tally import Tally
 except ImportError as error:
     raise InvalidDocument(f"{NEEDS} ({error}).") from error
 
@@ -113,7 +114,13 @@ def warehouse_of(to: str, dataset: str) -> Warehouse:
     if to.startswith(PARQUET):
         folder = Path(to.removeprefix(PARQUET)).expanduser()
         destination = dlt.destinations.filesystem(folder.absolute().as_uri())
-        return Warehouse(destination, str(folder), "parquet", folder.absolute())
+        return Warehouse(
+            destination,
+            str(folder),
+            "parquet",
+            folder.absolute(),
+            lambda table: f'duckdb -c "{COUNT.format(files_of(folder, table))}"',
+        )
     if not to.isidentifier():
         raise InvalidDocument(
             f"There is no destination `{without_password(to)}`; it is duckdb:PATH, postgresql://USER@HOST/DATABASE, "
@@ -123,6 +130,11 @@ def warehouse_of(to: str, dataset: str) -> Warehouse:
         return Warehouse(Destination.from_reference(to), to, "parquet" if to == "filesystem" else None)
     except UnknownDestinationModule:
         raise InvalidDocument(f"dlt has no destination `{to}`.") from None
+
+
+def files_of(folder: Path, table: str) -> str:
+    """The files of a table, as DuckDB reads them."""
+    return f"'{folder / Path(*table.split('.'))}/*.parquet'"
 
 
 def hide_password(to: str) -> None:
@@ -189,8 +201,10 @@ class StreamLoad:
     first: datetime | None = None
     last: datetime | None = None
     _seen: set[tuple[Any, ...]] = field(default_factory=set)
+    tally: Tally = field(default_factory=Tally)
     _ended: bool = False
     _doing: Callable[[], str] = field(default=lambda: "")
+    _share: Callable[[], float | None] = field(default=lambda: None)
 
     @property
     def name(self) -> str:
@@ -209,12 +223,16 @@ class StreamLoad:
     def progress(self) -> list[str]:
         return [self._doing()]
 
+    def share(self) -> float | None:
+        """Which part of the stream has been read, as far as that is known."""
+        return self._share()
+
     def run(self) -> None:
         """Read and load, a million rows at a time, until the stream is at its end or has failed.
 
         :raises AnotherAccount: if the table has the data of another one
         """
-        self._doing = lambda: f"{self.name}: asking the warehouse how far it has been loaded"
+        self._tell(f"{self.name}: asking the warehouse how far it has been loaded")
         try:
             if self._parquet:
                 self._parquet.remove_unfinished()
@@ -228,6 +246,7 @@ class StreamLoad:
             self._check_account(pipeline)
             before = self._count(pipeline)
             self._load(pipeline)
+            self._tell(f"{self.name}: {self.read:,} records loaded, counting the rows")
             after = self._count(pipeline)
         except AnotherAccount:
             raise
@@ -237,6 +256,7 @@ class StreamLoad:
             self.failure = self.failure or f"{self.name}: {refusal(error)}"
         else:
             if after is not None and before is not None:
+                # Of a list that is replaced there may be fewer than before.
                 self.new = after if self.full_refresh else max(after - before, 0)
 
     @cached_property
@@ -264,6 +284,12 @@ class StreamLoad:
             ParquetTable(folder / self.dataset, self.name, self._pipeline_name, self.keys, CURSOR) if folder else None
         )
 
+    def _tell(self, text: str) -> None:
+        self._doing, self._share = lambda: text, lambda: None
+
+    def _tell_of(self, events: arrow.Events) -> None:
+        self._doing, self._share = lambda: events.how_far(self.read), lambda: events.share(self.read)
+
     @property
     def _is_whole_list(self) -> bool:
         """Whether it is read as a whole each time, and takes the place of the table: what is gone there is gone here.
@@ -289,7 +315,7 @@ class StreamLoad:
         if self._parquet and replace:
             self._parquet.forget()
         with closing(arrow.read(self.config, self.name, state)) as events:
-            self._doing = lambda: events.how_far(self.read)
+            self._tell_of(events)
             batches = self._batches(events)
             while not self._ended:
                 # What fails at once must not empty a table.
@@ -307,6 +333,7 @@ class StreamLoad:
             for batch in events:
                 self.read += batch.num_rows
                 self._note_times(batch)
+                self.tally.add(batch)
                 if self._parquet:
                     yield self._parquet.new(batch)
                 else:
@@ -338,7 +365,7 @@ class StreamLoad:
                     break
             if self.failure and self._is_whole_list:
                 raise failure(self.failure, FailureType.transient_error)
-            self._doing = lambda: f"{self.name}: {self.read:,} records read, loading them"
+            self._tell(f"{self.name}: {self.read:,} records read, loading them")
             dlt.current.resource_state().update(account=self._account, state=events.state)
 
         disposition: Any = "replace" if replace else "append" if self._parquet else "merge"
@@ -350,7 +377,7 @@ class StreamLoad:
             columns={each.name: {"data_type": "json"} for each in events.schema if is_json(each.type)},
         )
         pipeline.run(resource, loader_file_format=self.warehouse.file_format)
-        self._doing = lambda: events.how_far(self.read)
+        self._tell_of(events)
 
     def _note_times(self, batch: pa.RecordBatch) -> None:
         if CURSOR in batch.schema.names:

@@ -57,6 +57,20 @@ def how_far(stream: str, records: int, counted: Counted) -> str:
     return f"{stream}: {records:,} records"
 
 
+def share(records: int, counted: Counted, covered: float | None) -> float | None:
+    """Which part of a stream has been read, from 0 to 1; nothing, as long as that would be a guess.
+
+    `covered` is the part of the time that has been read completely, or `None` where all of it is being read at once:
+    then what the answers announced is all that there is.
+    """
+    if counted.listed:
+        return counted.read / counted.listed if counted.all_listed else None
+    if covered == 0:
+        return None
+    total = max(counted.expected, records / covered if covered else 0, 1)
+    return min(records / total, 1.0) if counted.expected or covered else None
+
+
 def account(counted: Counted, *, complete: bool) -> str:
     """What became of a stream's rows, to go on a log line; nothing where each row is a record and none was announced.
 

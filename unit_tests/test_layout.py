@@ -11,7 +11,7 @@ LINES = (
     ("cli",),
     ("process",),
     ("load", "spark"),
-    ("arrow", "parquet"),
+    ("arrow", "parquet", "tally"),
     ("source",),
     ("restrictions",),
     ("report",),

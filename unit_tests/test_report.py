@@ -16,7 +16,7 @@ from airbyte_cdk.models import (
     Type,
 )
 
-from source_events.report import ReadFailed, Report, account, how_far
+from source_events.report import ReadFailed, Report, account, how_far, share
 from source_events.runtime import Counted, Runtime
 from unit_tests.providers.cloud4wi import requests, responses
 from unit_tests.reading import configuration, read
@@ -220,6 +220,35 @@ def status(stream: str, told: AirbyteStreamStatus) -> AirbyteMessage:
 )
 def test_a_stream_tells_how_far_it_is_as_far_as_that_is_known(counted, line):
     assert how_far("s", 143_000, counted) == line
+
+
+@pytest.mark.parametrize(
+    ("counted", "covered", "expected"),
+    [
+        (Counted(), None, None),
+        (Counted(listed=50, read=20), None, None),
+        (Counted(listed=50, read=20, all_listed=True), None, 0.4),
+        (Counted(expected=400), None, 0.25),
+        (Counted(expected=50), None, 1.0),
+        (Counted(expected=400), 0.0, None),
+        (Counted(expected=150), 0.2, 0.2),
+        (Counted(expected=1000), 0.2, 0.1),
+        (Counted(), 0.2, 0.2),
+    ],
+    ids=[
+        "nothing is known",
+        "contacts are still being listed",
+        "contacts read of those that there are",
+        "all the time is being read",
+        "more came than was announced",
+        "the first parts of the time",
+        "as much a time as so far",
+        "more is announced than that",
+        "nothing is announced",
+    ],
+)
+def test_the_share_that_is_read_is_told_as_soon_as_it_is_no_guess(counted, covered, expected):
+    assert share(100, counted, covered) == expected
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from source_events import providers
 from source_events.components.contacts import BatchReader
 from source_events.components.windows import SECOND, Slice
 from source_events.process.people import configuration_for_people, tell
+from source_events.process.progress import told
 from source_events.process.table import Table
 from source_events.process.unwritable import written
 from source_events.records.lines import splice
@@ -35,12 +36,16 @@ def run(arguments: Namespace) -> None:
     config = configuration_for_people(arguments.config)
     with closing(Sample(config, arguments.stream, arguments.limit)) as sample:
         if arguments.json:
-            for line in sample.lines():
+            with told(lambda: [f"{sample.name}: looking for records"]):
+                for line in sample.lines():
+                    with written():
+                        sys.stdout.buffer.write(line)
+        else:
+            with told(lambda: [f"{sample.name}: looking for records"], beside_output=True):
+                lines = list(sample.lines())
+            if lines:
                 with written():
-                    sys.stdout.buffer.write(line)
-        elif lines := list(sample.lines()):
-            with written():
-                Table(lines).show(sample.name, sample.system)
+                    Table(lines).show(sample.name, sample.system)
         if not sample.count:
             tell("note", sample.why_empty())
 

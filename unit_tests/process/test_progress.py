@@ -69,6 +69,20 @@ class TestTerminal:
         assert len(line) == 60
         assert line.endswith("…")
 
+    @pytest.mark.parametrize(
+        ("share", "drawn"), [(0, "━" * 12 + "   0%"), (0.62, "━" * 12 + "  62%"), (1, "━" * 12 + " 100%")]
+    )
+    def test_a_bar_shows_the_share_as_far_as_it_is_known(self, share, drawn):
+        assert TerminalLine().of(["a: 1 records"], 0, share)[1:] == f" 0:00 {drawn} a: 1 records"
+        assert "━" not in TerminalLine().of(["a: 1 records"], 0, None)
+
+    def test_a_bar_is_in_two_colours(self, monkeypatch):
+        monkeypatch.delenv("NO_COLOR")
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        line = TerminalLine().of([], 0, 0.25)
+        assert f"\x1b[32m{'━' * 3}\x1b[0m" in line
+        assert f"\x1b[90m{'━' * 9}\x1b[0m" in line
+
     def test_nothing_is_drawn_where_nothing_can_be_erased(self, monkeypatch):
         monkeypatch.setenv("TERM", "dumb")
         monkeypatch.setenv("FORCE_COLOR", "1")
