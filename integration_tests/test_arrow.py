@@ -34,6 +34,11 @@ STREAMS = [
     ("carecloud", "event_types"),
     ("carecloud", "event_groups"),
     ("carecloud", "event_properties"),
+    ("carecloud", "event_type_properties"),
+    ("carecloud", "contacts"),
+    ("cloud4wi", "contacts"),
+    ("cloud4wi", "locations"),
+    ("swipe_one", "event_definitions"),
 ]
 
 

@@ -93,6 +93,7 @@ OF_PROVIDERS = {
     "swipe_one": {
         "workspace_id": "required",
         "api_key": "required",
+        "contacts": "all",
         "api_url": "https://api.swipeone.com/api",
     },
     "app_market": {
