@@ -124,11 +124,11 @@ def stream_overview() -> Iterator[str]:
     """Which system has which stream."""
     known = {name: streams_of(name) for name in providers.names()}
     titles = [f"[{_title(name)}](providers/{name}.md)" for name in known]
-    streams = {stream.name: stream for of_one in known.values() for stream in of_one}
+    streams = {stream.name for of_one in known.values() for stream in of_one}
     having = {name: {stream.name for stream in of_one} for name, of_one in known.items()}
     order = sorted(streams, key=lambda name: (-sum(name in of_one for of_one in having.values()), name))
     rows = [
-        (f"`{name}`", *("yes" if name in having[provider] else NONE for provider in known), _modes(streams[name]))
+        (f"`{name}`", *("yes" if name in having[provider] else NONE for provider in known), _modes_of_all(name, known))
         for name in order
     ]
     yield from _table(("Stream", *titles, "Sync modes"), rows)
@@ -166,7 +166,7 @@ def entities(provider: str) -> Iterator[str]:
 
 def _references(stream: Stream, known: Sequence[Stream]) -> Iterator[tuple[str, str]]:
     """The fields that hold another stream's key: of the same name, or, for the key `id`, named after the stream."""
-    named = {"contactId": "contacts", "eventId": "org_events"}
+    named = {"contactId": "contacts", "eventId": "org_events", "type": "event_definitions"}
     targets = {other.primary_key: other.name for other in known if other.primary_key != "id"}
     targets |= {field: target for field, target in named.items() if any(other.name == target for other in known)}
     for field, target in targets.items():
@@ -180,9 +180,19 @@ def streams_of(provider: str) -> list[Stream]:
 
 
 def _stream(stream: Json) -> Stream:
-    cursor = stream["incremental_sync"]["cursor_field"] if "incremental_sync" in stream else None
+    own = stream["retriever"].get("cursor_field")
+    cursor = stream["incremental_sync"]["cursor_field"] if "incremental_sync" in stream else own
     schema = json.loads(Path(stream["schema_loader"]["file_path"]).read_text("utf-8"))
     return Stream(stream["name"], stream["primary_key"], cursor, schema["properties"])
+
+
+def _modes_of_all(name: str, known: Mapping[str, Sequence[Stream]]) -> str:
+    """The sync modes of a stream; where they differ, which systems have more than full refresh."""
+    modes = {_title(system): _modes(each) for system, of_one in known.items() for each in of_one if each.name == name}
+    if len(set(modes.values())) == 1:
+        return next(iter(modes.values()))
+    more = [title for title, of_one in modes.items() if "incremental" in of_one]
+    return f"full refresh; {', '.join(more)}: incremental, too"
 
 
 def _modes(stream: Stream) -> str:

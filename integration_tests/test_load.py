@@ -254,6 +254,46 @@ def test_a_full_refresh_replaces(warehouse: Warehouse, loader: Loader, sandbox: 
 
 
 @every_warehouse
+def test_a_list_that_is_read_as_a_whole_takes_the_place_of_its_table(
+    warehouse: Warehouse, loader: Loader, sandbox: Sandbox
+) -> None:
+    loader.settings = config("swipe_one", sandbox)
+    assert loader.run(warehouse.to, "--stream", "contacts").returncode == 0
+    before = warehouse.ids("contacts")
+    gone = min(before)
+    sandbox.control.delete_contact("swipe_one", gone)
+    # The list ends with the last rows of a page that fails: what has come so far must not be all that is left.
+    sandbox.control.add_fault(path="/contacts$", skip=1, times=None, status=403)
+    sandbox.control.behaviour("swipe_one", limit_cap=20)
+    try:
+        failed = loader.run(warehouse.to, "--stream", "contacts")
+        assert (failed.returncode, warehouse.ids("contacts")) == (1, before)
+        sandbox.control.clear_faults()
+        done = loader.run(warehouse.to, "--stream", "contacts")
+    finally:
+        sandbox.control.reset()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert warehouse.ids("contacts") == once(before.keys() - {gone})
+
+
+@every_warehouse
+def test_a_list_with_changes_has_the_last_version_of_each_row(
+    warehouse: Warehouse, loader: Loader, sandbox: Sandbox
+) -> None:
+    loader.settings = config("carecloud", sandbox)
+    assert loader.run(warehouse.to, "--stream", "contacts").returncode == 0
+    before = warehouse.ids("contacts")
+    changed_one = min(before)
+    later = {"customer_id": changed_one, "last_change": "2024-03-20 12:00:00", "state": 2}
+    sandbox.control.add_events("carecloud", customers=[later])
+    done = loader.run(warehouse.to, "--stream", "contacts")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert warehouse.ids("contacts") == before == once(before)
+    table = warehouse.table("contacts")
+    assert warehouse.ask(f"SELECT state FROM {table} WHERE id = '{changed_one}'") == [(2,)]
+
+
+@every_warehouse
 def test_a_stream_that_fails_leaves_the_others_loaded(warehouse: Warehouse, loader: Loader, sandbox: Sandbox) -> None:
     loader.settings = config("swipe_one", sandbox)
     assert loader.run(warehouse.to, "--stream", "contacts").returncode == 0
@@ -266,7 +306,7 @@ def test_a_stream_that_fails_leaves_the_others_loaded(warehouse: Warehouse, load
     [error] = done.stderr.splitlines()
     assert error.startswith("source-events: error: contact_events: ")
     contacts, events, *_ = done.stdout.splitlines()
-    assert contacts.startswith("contacts        60 read, 0 new, 60 again")
+    assert contacts.startswith("contacts           60 read, 0 new, 60 again")
     assert events.endswith(", failed")
     assert len(warehouse.ids("contacts")) == 60
     again = loader.run(warehouse.to)

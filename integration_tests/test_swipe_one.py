@@ -83,7 +83,8 @@ def test_the_published_example_comes_out_untouched_with_the_envelope() -> None:
         added = {"id": record["id"], "createdAt": native["timestamp"], "contactId": EXAMPLE_CONTACT}
         assert record == {**native, **envelope, **added}
         assert len(record["id"]) == 64
-    assert {**EXAMPLE, **envelope, "id": EXAMPLE_CONTACT} in listed.records("contacts")
+    active = {"lastActivityDate": EXAMPLE_EVENTS[-1]["timestamp"]}
+    assert {**EXAMPLE, **active, **envelope, "id": EXAMPLE_CONTACT} in listed.records("contacts")
 
 
 @pytest.mark.parametrize("num_workers", [1, 8, 40])
@@ -373,3 +374,109 @@ def test_the_same_arguments_give_the_same_data_with_twins(generated: Sandbox, co
     twins = [content for content, number in expected(control).items() if number > 1]
     assert len(twins) == 3000 // 16
     assert once(twins)
+
+
+# --- only the contacts that have been active
+
+
+def recently_active(sandbox: Sandbox, **fields: Any) -> Json:
+    return changed(config(sandbox, **fields), {"contacts": "recently_active"})
+
+
+def asked_contacts(control: Control) -> Counter[str]:
+    """How many requests there were for each contact's events."""
+    return Counter(request["path"].split("/")[-2] for request in event_requests(control))
+
+
+@pytest.fixture(scope="module")
+def quiet() -> Iterator[Sandbox]:
+    """300 contacts, of whom none has been active since the middle of February 2024."""
+    with Sandbox(events=1500, contacts=300, no_example=True, end="2024-02-15T00:00:00Z") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def first_of_quiet(quiet: Sandbox) -> Output:
+    quiet.control.reset()
+    output = read(recently_active(quiet), STREAM)
+    assert_complete(output, quiet.control)
+    assert len(asked_contacts(quiet.control)) == 300
+    quiet.control.clear_requests()
+    return output
+
+
+def test_only_contacts_that_have_been_active_are_read_and_some_of_the_others() -> None:
+    with Sandbox(events=1500, contacts=300, no_example=True, end="2024-02-15T00:00:00Z") as sandbox:
+        settings = recently_active(sandbox)
+        first = read(settings, STREAM)
+        assert_complete(first, sandbox.control)
+        # Nothing is known of any contact before the first sync, so that it skips none.
+        assert len(asked_contacts(sandbox.control)) == 300
+        assert "none_skipped_until" not in first.cursor(STREAM)
+        listed = {contact["id"]: contact for contact in read(settings, "contacts").records("contacts")}
+        since = "2024-02-13"
+        active = {key for key, contact in listed.items() if contact["lastActivityDate"][:10] > since}
+        new = sorted(listed.keys() - active)[:3]
+        add(sandbox, [event(number, f"2024-02-20T00:00:0{number}Z", key) for number, key in enumerate(new)])
+        sandbox.control.clear_requests()
+        second = read(settings, STREAM, state=first.state)
+        asked = asked_contacts(sandbox.control)
+        assert set(asked) >= {*active, *new}
+        assert len(set(asked) - {*active, *new}) == 20
+        fresh = [record for record in second.records(STREAM) if record["createdAt"] > "2024-02-16"]
+        assert numbers(fresh) == [0, 1, 2]
+        assert second.cursor(STREAM) == {
+            "createdAt": "2024-02-20T00:00:02Z",
+            "none_skipped_until": first.cursor(STREAM)["createdAt"],
+        }
+        [told] = [line for line in second.logs if "are skipped" in line]
+        assert told.startswith(f"{STREAM}: {300 - len(asked)} contacts are skipped, because they have not been active")
+        assert "20 like them, chosen at random" in told
+        assert first.ids(STREAM).keys() | second.ids(STREAM).keys() >= first.ids(STREAM).keys()
+
+
+def test_one_new_event_of_a_skipped_contact_ends_the_skipping_and_loses_nothing() -> None:
+    """The list does not move with these events: what was missed by one sync comes with the one that notices it."""
+    with Sandbox(events=600, contacts=120, no_example=True, end="2024-02-15T00:00:00Z") as sandbox:
+        settings, control = recently_active(sandbox), sandbox.control
+        first = read(settings, STREAM)
+        contacts = sorted(asked_contacts(control))
+        control.behaviour("swipe_one", last_activity="stays")
+        late = [event(number, "2024-02-18T00:00:00Z", key) for number, key in enumerate(contacts)]
+        add(sandbox, late)
+        control.clear_requests()
+        second = read(settings, STREAM, state=first.state)
+        assert (second.status, second.errors) == (0, [])
+        [warning] = [m["log"] for m in second.messages if m["type"] == "LOG" and m["log"]["level"] == "WARN"]
+        assert "has events that are newer than its last activity" in warning["message"]
+        assert "`provider.contacts`" in warning["message"]
+        assert set(asked_contacts(control)) == set(contacts)
+        together = first.ids(STREAM).keys() | second.ids(STREAM).keys()
+        assert len(together) == 600 + 120
+        assert second.cursor(STREAM) == {"createdAt": "2024-02-18T00:00:00Z"}
+
+
+def test_contacts_without_a_date_are_read(quiet: Sandbox, first_of_quiet: Output) -> None:
+    quiet.control.behaviour("swipe_one", last_activity="absent")
+    output = read(recently_active(quiet), STREAM, state=first_of_quiet.state)
+    assert output.status == 0
+    assert len(asked_contacts(quiet.control)) == 300
+    assert "none_skipped_until" not in output.cursor(STREAM)
+
+
+def test_when_no_more_are_to_be_skipped_all_are_read_from_where_none_was(
+    quiet: Sandbox, first_of_quiet: Output
+) -> None:
+    second = read(recently_active(quiet), STREAM, state=first_of_quiet.state)
+    until = second.cursor(STREAM)["none_skipped_until"]
+    quiet.control.clear_requests()
+    third = read(config(quiet), STREAM, state=second.state)
+    assert len(asked_contacts(quiet.control)) == 300
+    assert min(record["createdAt"] for record in third.records(STREAM)) >= until[:8]
+    assert third.cursor(STREAM) == {"createdAt": second.cursor(STREAM)["createdAt"]}
+
+
+def test_listed_contacts_are_not_skipped(quiet: Sandbox, first_of_quiet: Output) -> None:
+    contacts = sorted({record["contactId"] for record in first_of_quiet.records(STREAM)})[:30]
+    read(recently_active(quiet, contact_ids=contacts), STREAM, state=first_of_quiet.state)
+    assert asked_contacts(quiet.control).keys() == set(contacts)

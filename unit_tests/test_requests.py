@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from unit_tests.exchange import Request, Response, Transport
-from unit_tests.reading import Output, read
+from unit_tests.reading import Output, read, stream_state
 
 CARECLOUD = {
     "provider_type": "carecloud",
@@ -89,6 +90,7 @@ class Workspace:
 
     def __init__(self, *events: int) -> None:
         self.events = {f"c{number:04}": count for number, count in enumerate(events)}
+        self.active = dict.fromkeys(self.events, "2024-01-05T00:00:00.000Z")
         self.asked: Counter[str] = Counter()
 
     def answer(self, made: Request) -> Response:
@@ -99,7 +101,10 @@ class Workspace:
             listed = list(self.events)[offset : offset + 100]
             after = {"searchAfter": str(offset + 100)} if offset + 100 < len(self.events) else {}
             data: dict[str, Any] = {
-                "contacts": [{"_id": name, "createdAt": "2023-01-01T00:00:00Z"} for name in listed],
+                "contacts": [
+                    {"_id": name, "createdAt": "2023-01-01T00:00:00Z", "lastActivityDate": self.active[name]}
+                    for name in listed
+                ],
                 **after,
             }
         else:
@@ -113,10 +118,13 @@ class Workspace:
             data = {"events": rows[first : first + 100], "count": len(rows)}
         return Response(json.dumps({"status": "success", "data": data}).encode())
 
-    def read(self, network: Transport, **config: Any) -> Output:
+    def read(
+        self, network: Transport, state: Mapping[str, Any] | None = None, contacts: str = "all", **config: Any
+    ) -> Output:
         network.answer = self.answer  # type: ignore[method-assign]
-        settings = {"provider": SWIPE_ONE, "start_date": "2024-01-01", "end_date": "2024-01-31", **config}
-        return read("contact_events", config=settings)
+        provider = {**SWIPE_ONE, "contacts": contacts}
+        settings = {"provider": provider, "start_date": "2024-01-01", "end_date": "2024-01-31", **config}
+        return read("contact_events", config=settings, state=stream_state("contact_events", state) if state else None)
 
 
 class TestSwipeOne:
@@ -132,6 +140,20 @@ class TestSwipeOne:
         # Only before the first contacts with more events it is not known that a page could have had more rows.
         assert set(workspace.asked.values()) == {1, 2}
         assert workspace.asked.total() <= 320
+
+    def test_of_twenty_thousand_contacts_of_whom_a_hundredth_was_active_few_are_asked_for(
+        self, network: Transport
+    ) -> None:
+        workspace = Workspace(*[1] * 20_000)
+        active = [name for number, name in enumerate(workspace.active) if number % 100 == 7]
+        workspace.active.update(dict.fromkeys(active, "2024-01-20T12:00:00.000Z"))
+        output = workspace.read(network, {"createdAt": "2024-01-20T00:00:00Z"}, "recently_active")
+        assert output.errors == []
+        assert workspace.asked.pop("list") == 200
+        assert set(active) <= set(workspace.asked)
+        assert len(workspace.asked) == 200 + 198
+        # Of a few contacts a second page is asked for, before it is known how many rows a page may have.
+        assert 200 + workspace.asked.total() < 900
 
     def test_a_contact_with_several_pages_needs_no_empty_one(self, network: Transport) -> None:
         workspace = Workspace(250)

@@ -58,6 +58,7 @@ class SwipeOne:
 
     def change_behaviour(self, changes: Mapping[str, Any]) -> None:
         self.behaviour = changed(self.behaviour, changes)
+        self._workspace.activity_moves = self.behaviour.last_activity == "moves"
 
     def add_events(self, request: Mapping[str, Any]) -> int:
         return self._workspace.add(request, self._options)
@@ -77,6 +78,7 @@ class SwipeOne:
 
     def reset(self) -> None:
         self.behaviour = Behaviour()
+        self._workspace.activity_moves = True
         self._workspace.restore_contacts()
 
     def expire(self, *, tokens: bool, scrolls: bool) -> None:
@@ -93,6 +95,8 @@ class SwipeOne:
         listing = workspace.listing(query.sort, query.text)
         rows, further = listing.page(query, self._capped(query.limit))
         request[ROWS] = len(rows)
+        if self.behaviour.last_activity == "absent":
+            rows = [{name: value for name, value in row.items() if name != "lastActivityDate"} for row in rows]
         data: dict[str, Any] = {"count": self._announced(len(listing.contacts)), "contacts": rows}
         if rows:
             data["searchBefore"] = cursor(rows[0], query).token()

@@ -13,6 +13,8 @@ class Behaviour(behaviour.Behaviour):
     time_field: the documentation has `timestamp`, answers seen by others have `createdAt` and no `timestamp`.
     count: the total that an events page announces.
     limit_cap: answer with fewer rows a page than `limit`, without saying so.
+    last_activity: whether a contact's `lastActivityDate` moves with the events that are added, which is not documented;
+        or "absent", if contacts do not have it.
     last_token: the last page of contacts still carries a `searchAfter`, which leads to an empty page.
     native_ids: events name their contact and workspace, which the documented ones do not.
     drift: so many new events come in for a contact after each page of its events.
@@ -24,6 +26,7 @@ class Behaviour(behaviour.Behaviour):
     time_field: Literal["timestamp", "createdAt"] = "timestamp"
     count: Literal["exact", "zero", "plus_one"] = "exact"
     limit_cap: int | None = None
+    last_activity: Literal["moves", "stays", "absent"] = "moves"
     last_token: bool = True
     native_ids: bool = False
     drift: int = 0

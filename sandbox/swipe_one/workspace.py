@@ -32,6 +32,8 @@ class Workspace:
     """Contacts by id, and each one's events with the newest last; among equal times, the last added is the newest."""
 
     def __init__(self) -> None:
+        self.activity_moves = True
+        """Whether an event that is added is an activity of its contact."""
         self.contacts: dict[str, dict[str, Any]] = {}
         self._events: dict[str, list[Event]] = {}
         self._deleted: set[str] = set()
@@ -147,6 +149,9 @@ class Workspace:
     def _insert(self, contact: str, event: Event) -> None:
         events = self._events.setdefault(contact, [])
         events.insert(bisect_right(events, event.time, key=lambda other: other.time), event)
+        if self.activity_moves and event is events[-1]:
+            self.contacts[contact]["lastActivityDate"] = format_time(event.time)
+            self._listings = {key: value for key, value in self._listings.items() if key[0] != "lastActivityDate"}
 
     def _count(self) -> int:
         return sum(map(len, self._events.values()))

@@ -5,14 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from airbyte_cdk.sources.types import Config
 from isodate import parse_duration
 
+from source_events.components.audit import Audit
 from source_events.components.reader import EndpointReader, PageReader, Reader
-from source_events.components.templates import InvalidManifest
+from source_events.components.templates import InvalidManifest, Template
 from source_events.components.windows import Slice
 from source_events.records.page import Answer, Page, joined
+from source_events.records.rows import EntityRow, Row
 from source_events.runtime import Runtime, StreamRun
 
 NO_CONTACTS = frozenset((".", ".."))
@@ -23,16 +26,21 @@ ROWS_AT_ONCE = 200
 
 @dataclass(frozen=True)
 class Contact:
-    """A contact of the account, and when it was created (UTC), if its list says so."""
+    """A contact of the account; when it was created, and until when it may have been active (UTC), if its list says."""
 
     id: str
     created_at: str | None = None
+    active_until: str | None = None
 
 
 class ContactList(ABC):
-    """Knows the account's contacts. With `by_creation` it lists them in the order in which they were created."""
+    """Knows the account's contacts. With `by_creation` it lists them in the order in which they were created.
+
+    With an `audit`, those that have not been active since they were read are skipped.
+    """
 
     by_creation = False
+    audit: Audit | None = None
     counts_rows = False
     """Rows that tell which contacts there are, are none of the stream's."""
 
@@ -64,17 +72,29 @@ class FeedContacts(ContactList):
 
 
 class ListedContacts(ContactList):
-    """Knows the contacts from their list, which may be asked for in the order of creation."""
+    """Knows the contacts from their list, which may be asked for in the order of creation.
 
-    def __init__(self, reader: Reader, by_creation: bool = False) -> None:
+    Where the template `skip_inactive` is true, those are skipped that have not been active since they were read.
+    """
+
+    def __init__(
+        self, config: Config, runtime: Runtime, reader: Reader, by_creation: bool = False, skip_inactive: str = ""
+    ) -> None:
         self.by_creation = by_creation
         self._reader = reader
+        if Template(skip_inactive, config, {"config"}).render() == "True":
+            self.audit = Audit(runtime)
 
     def contacts(self, start: str, end: str) -> Iterator[Contact]:
         for page in self._reader.read(Slice(start, end)):
-            found = [Contact(str(row.envelope.id), getattr(row, "created_at", None)) for row in page.rows]
+            found = [_contact(row) for row in page.rows]
             page.release()
             yield from found
+
+
+def _contact(row: Row[Any]) -> Contact:
+    known = (row.created_at, row.active_until) if isinstance(row, EntityRow) else ()
+    return Contact(str(row.envelope.id), *known)
 
 
 class NestedReader:
@@ -111,10 +131,20 @@ class BatchReader:
 
         Those with few records are put together: to hand a page over costs more than a contact's few events.
         """
+        audit = self.contacts.audit
+        try:
+            yield from self._read(contacts, end, audit)
+        finally:
+            if audit:
+                audit.end(contacts)
+
+    def _read(self, contacts: Mapping[str, str], end: str, audit: Audit | None) -> Iterator[Page]:
         held: list[Page] = []
         for contact, start in contacts.items():
             for part in self.slices_of(contact, start, end):
                 for page in self._events.read(part):
+                    if audit:
+                        audit.look_at(contact, page)
                     if page.count >= ROWS_AT_ONCE:
                         yield page
                         continue

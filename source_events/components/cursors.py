@@ -22,7 +22,9 @@ from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partitio
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 from isodate import parse_duration
 
+from source_events.components.audit import Audit, limits
 from source_events.components.contacts import NO_CONTACTS, Contact, ContactList
+from source_events.components.windows import SECOND
 from source_events.records.times import earlier
 from source_events.runtime import StreamRun
 
@@ -46,6 +48,10 @@ class ContactCursor(Cursor):
 
     `list_read`, where the list of contacts is ordered by creation: the contacts that were created before its
     `created_at` have been read up to its `until`, and the next sync goes on behind them.
+
+    `none_skipped_until`, where contacts without activity are skipped: up to then each has been read. Those that are
+    read for an audit are read from there, so that it notices what earlier syncs have missed; and so are all contacts,
+    when it does, or when no more are to be skipped. `read_all`: a sync that has noticed it has not come to its end.
     """
 
     cursor_field = CursorField("createdAt")
@@ -71,9 +77,17 @@ class ContactCursor(Cursor):
         self._restricted_before = bool(state.get("listed_only"))
         speaks_of_all = not self._restricted_before or (config["contact_ids"] and not self._contacts)
         self._common: str = self._latest if speaks_of_all else start
-        ordered = contacts.by_creation and not config["contact_ids"]
-        self._place = ListPlace(state.get("list_read") if ordered else None, ordered=ordered)
+        self._ordered = contacts.by_creation and not config["contact_ids"]
+        self._place = ListPlace(state.get("list_read") if self._ordered else None, ordered=self._ordered)
+        audit = None if config["contact_ids"] else contacts.audit
+        self._read_all = audit is not None and bool(state.get("read_all"))
+        # Without a cursor nothing is known of any contact.
+        self._audit = audit if self._common > start and not self._read_all else None
+        self._none_skipped_until: str | None = state.get("none_skipped_until")
         self._too_many = False
+        self._first = self._number = 0
+        if self._none_skipped_until and not self._audit:
+            self._begin_where_none_were_skipped()
         self._open: set[int] = set()
         self._finished_slicing = False
         self._emitted_at = time.monotonic()
@@ -92,24 +106,81 @@ class ContactCursor(Cursor):
             state["contacts"] = contacts
         if self._place.created_at and not complete:
             state["list_read"] = {"created_at": self._place.created_at, "until": reached}
+        if self._none_skipped_until:
+            state["none_skipped_until"] = self._none_skipped_until
+        elif self._audit and self._audit.skipped:
+            state["none_skipped_until"] = self._common
+        if self._read_all and not complete:
+            state["read_all"] = True
         if listed and (moved or self._restricted_before):
             state["listed_only"] = True
         return state
 
     def stream_slices(self) -> Iterable[StreamSlice]:
+        audit = self._audit
+        yield from self._slices(self._active_contacts(audit) if audit else self._distinct_contacts())
+        if audit and audit.has_found_one():
+            self._skip_no_more(audit)
+            yield from self._slices(self._distinct_contacts())
+        self._finished_slicing = True
+        self._stream.counts.end_list()
+
+    def _slices(self, contacts: Iterator[Contact]) -> Iterator[StreamSlice]:
         end = self._config["end_date"]
-        contacts = iter(self._distinct_contacts())
-        number = 0
         while batch := list(islice(contacts, BATCH_SIZE)):
+            number = self._number
             starts = {contact.id: self._start_of(contact) for contact in batch}
             with self._lock:
+                self._number += 1
                 self._open.add(number)
                 self._place.begin(number, batch)
             self._stream.counts.count_contacts(listed=len(batch))
             yield StreamSlice(partition={"contacts": starts, "number": number}, cursor_slice={"end_time": end})
-            number += 1
-        self._finished_slicing = True
-        self._stream.counts.end_list()
+
+    def _active_contacts(self, audit: Audit) -> Iterator[Contact]:
+        """The contacts that may have events since they were read, and those that the audit has chosen of the others.
+
+        They end early where it has found an event of one of these.
+        """
+        last = None
+        for contact in self._distinct_contacts():
+            last = contact
+            start, until = self._start_of(contact), contact.active_until
+            if not until or until[:19] >= start[:19] or audit.chooses(contact.id, self._limit(start, until)):
+                yield contact
+            if audit.found:
+                return
+        # At the end of the list they have no place in it.
+        yield from (Contact(each, last.created_at if last else None) for each in audit.rest())
+        if audit.skipped:
+            logger.info(
+                f"{self._stream.name}: {audit.skipped - len(audit.chosen)} contacts are skipped, because they have not "
+                f"been active since they were read; {len(audit.chosen)} like them, chosen at random, are read to see "
+                "whether that is right."
+            )
+
+    def _limit(self, start: str, active_until: str) -> str:
+        """From when on a contact that is skipped has no event, of those that this sync or an earlier one would miss."""
+        return min(start, earlier(active_until, -self._lookback - SECOND))
+
+    def _skip_no_more(self, audit: Audit) -> None:
+        with self._lock:
+            self._none_skipped_until = self._none_skipped_until or self._common
+            self._begin_where_none_were_skipped()
+            self._audit, self._read_all = None, True
+        logger.warning(
+            f"{self._stream.name}: contact {audit.found} has events that are newer than its last activity, as the list "
+            "of contacts says it. So contacts must not be skipped by it: in this sync all are read, from "
+            f"{self._before(self._common)} on. Set `provider.contacts` to all."
+        )
+
+    def _begin_where_none_were_skipped(self) -> None:
+        """What has been read of any contact since then may lack what was skipped."""
+        assert self._none_skipped_until is not None
+        self._common, self._none_skipped_until = self._none_skipped_until, None
+        self._contacts, self._too_many = {}, False
+        self._first = self._number
+        self._place = ListPlace(None, ordered=self._ordered, first=self._first)
 
     def _distinct_contacts(self) -> Iterator[Contact]:
         seen: set[str] = set()
@@ -128,6 +199,8 @@ class ContactCursor(Cursor):
 
     def _start_of(self, contact: Contact) -> str:
         """Where reading a contact starts; for one that did not exist when the cursor was saved, at the start date."""
+        if contact.id in limits(self._audit):
+            return self._before(self._none_skipped_until or self._common)
         if contact.created_at and contact.created_at > self._common:
             start: str = self._config["start_date"]
             return start
@@ -150,7 +223,8 @@ class ContactCursor(Cursor):
         number: int = stream_slice.partition["number"]
         with self._lock:
             self._open.discard(number)
-            self._remember(stream_slice.partition["contacts"], self._place.end(number))
+            if number >= self._first:
+                self._remember(stream_slice.partition["contacts"], self._place.end(number))
             # A state of thousands of contacts is not worth a message for each batch.
             wait = 1.0 if self._too_many else len(self._contacts) / CONTACTS_OF_A_SECOND
             if time.monotonic() - self._emitted_at > wait:
@@ -188,7 +262,7 @@ class ListPlace:
     A list that turns out to be out of order has no place: who comes later in it may have been created before.
     """
 
-    def __init__(self, saved: Mapping[str, str] | None, *, ordered: bool) -> None:
+    def __init__(self, saved: Mapping[str, str] | None, *, ordered: bool, first: int = 0) -> None:
         self.created_at: str | None = saved["created_at"] if saved else None
         self.until: str | None = saved["until"] if saved else None
         self._behind = self.created_at
@@ -196,7 +270,7 @@ class ListPlace:
         self._batches: dict[int, Sequence[Contact]] = {}
         self._ended: set[int] = set()
         self._at_place: deque[Contact] = deque()
-        self._next = 0
+        self._next = first
         self._ordered = ordered
 
     def is_behind(self, contact: Contact) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from itertools import compress
 from operator import attrgetter, is_not
 from typing import Any
@@ -21,10 +23,14 @@ from source_events.components.templates import InvalidManifest, Template
 from source_events.components.zones import zone_named
 from source_events.records.page import Answer
 from source_events.records.rows import ENVELOPE_FIELDS, Entity, EntityRow, Envelope, Event, Identity, Row, RowFields
-from source_events.records.times import UnreadableTime, from_any, normalize_time
+from source_events.records.times import UnreadableTime, earlier, from_any, normalize_time
 
 Text = str | int | None
 ENTITY_FIELDS = ("id", "provider", "organizationId")
+A_DAY = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d))(?:[T ]00:00:00(?:\.0+)?Z?)?", re.ASCII)
+"""A day, which may be written as its midnight."""
+DAY_EVERYWHERE = timedelta(hours=36)
+"""From midnight in UTC to the end of the day in the westernmost zone."""
 ZERO_DATE = "0000-00-00"
 """What some databases have for a time that is not set."""
 THROUGH = " > "
@@ -143,7 +149,8 @@ class MappedEntityDecoder(MappedDecoder):
     """Decodes rows that are no events, as contacts.
 
     `id` is the path of what becomes the record's `id`; or `key` is the row's own field that tells it apart. `created`
-    is the path of the time of its creation, where contacts have one, and `changed` that of its last change.
+    is the path of the time of its creation, where contacts have one, `changed` that of its last change, and `active`
+    that of its last activity, which may be a day.
     """
 
     fields: Collection[str] = ENTITY_FIELDS
@@ -159,6 +166,7 @@ class MappedEntityDecoder(MappedDecoder):
         total: str | None = None,
         created: str | None = None,
         changed: str | None = None,
+        active: str | None = None,
         organization: str | None = None,
         included: str | None = None,
         time_zone: str | None = None,
@@ -167,7 +175,12 @@ class MappedEntityDecoder(MappedDecoder):
             raise InvalidManifest("A row that is no event needs either an `id` or a `key`.")
         if key:
             self.fields = ENTITY_FIELDS[1:]
-        wanted = {"id": (id or key, Text), "created": (created, Any), "changed": (changed, Any)}
+        wanted = {
+            "id": (id or key, Text),
+            "created": (created, Any),
+            "changed": (changed, Any),
+            "active": (active, Any),
+        }
         super().__init__(config, known, rows, next, total, included, time_zone, organization, wanted)
         self._names_id = id is not None
 
@@ -178,14 +191,22 @@ class MappedEntityDecoder(MappedDecoder):
         identity = Identity(self._provider, organization, unknownFields=unknown)
         if self._names_id:
             identity.id = record_id
-        return EntityRow(raw, identity, self._fields.own(row), self._created_at(row), self._changed_at(row, record_id))
+        own, created, changed = self._fields.own(row), self._time("created", row), self._changed_at(row, record_id)
+        return EntityRow(raw, identity, own, created, changed, self._active_until(row))
 
-    def _created_at(self, row: Any) -> str | None:
-        time = self._utc(self._fields.value("created", row))
+    def _time(self, name: str, row: Any) -> str | None:
+        """The time at the path of this name, in UTC; nothing, where none can be read."""
+        time = self._utc(self._fields.value(name, row))
         try:
             return normalize_time(time) if time else None
         except UnreadableTime:
             return None
+
+    def _active_until(self, row: Any) -> str | None:
+        """The last moment of the activity; of a day its end, in whatever zone it is one."""
+        native = self._fields.value("active", row)
+        day = A_DAY.fullmatch(native) if isinstance(native, str) else None
+        return earlier(f"{day[1]}T00:00:00Z", -DAY_EVERYWHERE) if day else self._time("active", row)
 
     def _changed_at(self, row: Any, record_id: str) -> str | None:
         """

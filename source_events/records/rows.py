@@ -53,10 +53,14 @@ class Row(Struct, Generic[AnEnvelope], gc=False):
 
 
 class EntityRow(Row[Identity], gc=False):
-    """A contact and the like, with the times of its creation and of its last change in UTC, if they are known."""
+    """A contact and the like, with the times in UTC of its creation and its last change, if they are known.
+
+    Until `active_until` it may have been active, as far as its list says.
+    """
 
     created_at: str | None = None
     changed_at: str | None = None
+    active_until: str | None = None
 
 
 Event = Row[Envelope]

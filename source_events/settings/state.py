@@ -16,7 +16,7 @@ COLLECT = (
     "it is what `read` prints; a state is a list of what the last STATE message of each stream has as `state`, and "
     "examples/docker/last_state.py makes it: python last_state.py messages.jsonl state.json"
 )
-CURSORS = ("createdAt", "changed_at")
+CURSORS = ("createdAt", "changed_at", "none_skipped_until")
 
 
 def read_state(path: str | None) -> list[AirbyteStateMessage]:

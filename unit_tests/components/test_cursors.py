@@ -10,8 +10,10 @@ from airbyte_cdk.sources.message import InMemoryMessageRepository
 from airbyte_cdk.sources.types import Record, StreamSlice
 
 from source_events.components import cursors
+from source_events.components.audit import Audit
 from source_events.components.contacts import Contact, ContactList
 from source_events.components.cursors import BATCH_SIZE, MOST_CONTACTS_IN_STATE, ContactCursor
+from source_events.records.page import Page
 from source_events.runtime import Runtime
 from unit_tests.reading import stream_state
 
@@ -504,3 +506,139 @@ def test_the_state_of_twenty_thousand_contacts_stays_under_a_mebibyte():
     assert len(sizes) == 20_000 / BATCH_SIZE
     assert 2**18 < max(sizes) < 2**20
     assert sync.state == {"createdAt": "2024-02-01T00:00:00Z"}
+
+
+class TestContactsWithoutActivity:
+    """The last event that is known is of 10 February; contacts are read from the 9th on."""
+
+    CURSOR, UNTIL = "2024-02-10T00:00:00Z", "2024-01-20T00:00:00Z"
+    QUIET, ACTIVE = "2024-02-08T23:59:59.999Z", "2024-02-09T00:00:00Z"
+
+    def sync(self, *known: Contact, state: Mapping[str, Any] | None = None, **config: Any) -> Sync:
+        sync = Sync(state={"createdAt": self.CURSOR} if state is None else state, **config)
+        sync.list.known = known
+        sync.list.audit = Audit(Runtime(2))
+        manager = ConnectorStateManager(
+            stream_state("contact_events", {"createdAt": self.CURSOR} if state is None else state)
+        )
+        sync.cursor = ContactCursor(sync.stream, sync.config, sync.list, sync.repository, manager)
+        return sync
+
+    def read(self, sync: Sync, events: Mapping[str, str] | None = None) -> dict[str, list[str]]:
+        """From when on each contact has been read; its latest event is looked at as a worker does."""
+        starts: dict[str, list[str]] = {}
+        for batch in sync.cursor.stream_slices():
+            for contact, start in batch.partition["contacts"].items():
+                starts.setdefault(contact, []).append(start)
+                assert sync.list.audit
+                if events and contact in events:
+                    sync.list.audit.look_at(contact, Page((), events[contact]))
+            sync.list.audit.end(batch.partition["contacts"])
+            sync.close(batch)
+        return starts
+
+    def quiet(self, number: int) -> list[Contact]:
+        return [Contact(f"quiet{position}", active_until=self.QUIET) for position in range(number)]
+
+    def test_they_are_skipped_but_for_twenty(self, log):
+        sync = self.sync(*self.quiet(100), Contact("active", active_until=self.ACTIVE), Contact("unknown"))
+        starts = self.read(sync)
+        assert len(starts) == 22
+        assert starts.keys() >= {"active", "unknown"}
+        assert {start for of_one in starts.values() for start in of_one} == {"2024-02-09T00:00:00Z"}
+        assert sync.state == {"createdAt": self.CURSOR, "none_skipped_until": self.CURSOR}
+        assert "contact_events: 80 contacts are skipped" in log.text
+        assert "20 like them, chosen at random, are read" in log.text
+
+    def test_without_a_cursor_none_is_skipped(self):
+        sync = self.sync(*self.quiet(100), state={})
+        assert len(self.read(sync)) == 100
+        assert "none_skipped_until" not in sync.state
+
+    def test_listed_contacts_are_not_skipped(self):
+        assert len(self.read(self.sync(contact_ids=many(50)))) == 50
+
+    def test_one_that_was_created_since_is_read_from_the_start(self):
+        new = Contact("new", "2024-02-11T00:00:00Z", active_until="2024-02-11T00:00:00Z")
+        assert self.read(self.sync(*self.quiet(30), new))["new"] == [START]
+
+    def test_the_chosen_are_read_from_where_none_was_skipped(self):
+        state = {"createdAt": self.CURSOR, "none_skipped_until": self.UNTIL}
+        sync = self.sync(*self.quiet(100), Contact("active", active_until=self.ACTIVE), state=state)
+        starts = self.read(sync)
+        assert starts.pop("active") == ["2024-02-09T00:00:00Z"]
+        assert {start for of_one in starts.values() for start in of_one} == {"2024-01-19T00:00:00Z"}
+        assert sync.state == state
+
+    @pytest.mark.parametrize("event", ["2024-02-09T00:00:00Z", "2024-02-20T00:00:00Z"])
+    def test_a_new_event_of_one_ends_the_skipping_and_all_are_read(self, log, event):
+        quiet = self.quiet(300)
+        state = {"createdAt": self.CURSOR, "none_skipped_until": self.UNTIL}
+        sync = self.sync(*quiet, Contact("active", active_until=self.ACTIVE), state=state)
+        starts = self.read(sync, {contact.id: event for contact in quiet})
+        assert len(starts) == 301
+        assert {of_one[-1] for of_one in starts.values()} == {"2024-01-19T00:00:00Z"}
+        assert sync.state == {"createdAt": self.CURSOR}
+        [line] = [line for line in log.text.splitlines() if "must not be skipped" in line]
+        assert "has events that are newer than its last activity" in line
+        assert "in this sync all are read, from 2024-01-19T00:00:00Z on. Set `provider.contacts` to all." in line
+
+    def test_an_event_that_an_earlier_sync_has_missed_ends_it_too(self):
+        quiet = [Contact(f"q{number}", active_until="2024-01-25T00:00:00Z") for number in range(50)]
+        state = {"createdAt": self.CURSOR, "none_skipped_until": self.UNTIL}
+        kept = self.sync(*quiet, state=state)
+        # Within the lookback no sync can have missed it.
+        assert len(self.read(kept, dict.fromkeys((each.id for each in quiet), "2024-01-26T00:00:00Z"))) == 20
+        sync = self.sync(*quiet, state=state)
+        assert len(self.read(sync, dict.fromkeys((each.id for each in quiet), "2024-01-26T00:00:01Z"))) == 50
+
+    def test_a_sync_that_is_stopped_behind_that_reads_all_when_it_goes_on(self):
+        quiet = self.quiet(60)
+        sync = self.sync(*quiet, state={"createdAt": self.CURSOR, "none_skipped_until": self.UNTIL})
+        slices = sync.cursor.stream_slices()
+        assert sync.list.audit
+        first = next(slices)
+        for contact in first.partition["contacts"]:
+            sync.list.audit.look_at(contact, Page((), "2024-02-20T00:00:00Z"))
+        again = next(slices)
+        assert sync.state == {"createdAt": self.UNTIL, "read_all": True}
+        # What had been begun before is no more than it was.
+        sync.close(first)
+        assert sync.state == {"createdAt": self.UNTIL, "read_all": True}
+        sync.close(again)
+        stopped = sync.state
+        assert stopped == {
+            "createdAt": self.UNTIL,
+            "contacts": dict.fromkeys(again.partition["contacts"], self.CURSOR),
+            "read_all": True,
+        }
+        resumed = self.sync(*quiet, state=stopped)
+        starts = self.read(resumed)
+        assert len(starts) == 60
+        assert starts["quiet59"] == ["2024-01-19T00:00:00Z"]
+        # Here nobody reads an event that would move it.
+        assert resumed.state == {"createdAt": self.UNTIL}
+
+    def test_when_none_are_to_be_skipped_any_more_all_are_read_from_where_none_was(self):
+        state = {"createdAt": self.CURSOR, "none_skipped_until": self.UNTIL, "contacts": {"a": self.CURSOR}}
+        sync = Sync("a", "b", state=state)
+        assert sync.list.audit is None
+        assert sync.starts() == {"a": "2024-01-19T00:00:00Z", "b": "2024-01-19T00:00:00Z"}
+        assert "none_skipped_until" not in sync.state
+
+    def test_an_interrupted_sync_goes_on_and_keeps_until_when_none_was_skipped(self):
+        created = [
+            Contact(f"c{number:03d}", f"2024-01-01T00:{number // 60:02d}:{number % 60:02d}Z", self.QUIET)
+            for number in range(500)
+        ]
+        active = [Contact(f"a{number}", f"2024-01-01T01:00:{number:02d}Z", self.ACTIVE) for number in range(50)]
+        sync = self.sync(*created, *active)
+        sync.list.by_creation = True
+        manager = ConnectorStateManager(stream_state("contact_events", {"createdAt": self.CURSOR}))
+        sync.cursor = ContactCursor(sync.stream, sync.config, sync.list, sync.repository, manager)
+        first, second = [batch for batch, _ in zip(sync.cursor.stream_slices(), range(2), strict=False)]
+        sync.close(first)
+        sync.close(second)
+        assert sync.state["none_skipped_until"] == self.CURSOR
+        assert sync.state["createdAt"] == self.CURSOR
+        assert sync.state["list_read"]["created_at"] > "2024-01-01T01:00:00Z"

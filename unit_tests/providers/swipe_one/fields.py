@@ -3,5 +3,6 @@
 FIELDS = {
     "workspace_id": "required",
     "api_key": "required",
+    "contacts": "all",
     "api_url": "https://api.swipeone.com/api",
 }
