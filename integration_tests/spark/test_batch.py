@@ -82,8 +82,8 @@ def test_a_day_costs_a_hundredth_of_a_year_and_one_request_more(year: Sandbox, f
 def test_what_is_pushed_down_is_in_the_plan_and_spark_does_not_filter_again(year: Sandbox, frame: Frame) -> None:
     plan = plan_of(frame(configuration(year, "cloud4wi", **YEAR)).where(f"{DAY} and type = 'visit'"))
     pushed = next(line for line in plan.splitlines() if "PushedFilters" in line)
-    assert "GreaterThanOrEqual(createdAt,2024-05-05T00:00:00Z)" in pushed
-    assert "LessThan(createdAt,2024-05-06T00:00:00Z)" in pushed
+    assert "GreaterThanOrEqual(createdAt,2024-05-05 00:00:00" in pushed
+    assert "LessThan(createdAt,2024-05-06 00:00:00" in pushed
     assert "EqualTo(type,visit)" in pushed
     assert "Filter [codegen" not in plan
 
