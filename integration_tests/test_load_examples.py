@@ -18,6 +18,7 @@ import yaml
 
 from integration_tests.documentation.pages import PROJECT, Outcome, Page, run_commands, run_page
 from integration_tests.documentation.pages import addresses as addresses_of
+from integration_tests.warehouse.loading import DEMO_PYTHON
 from integration_tests.warehouse.postgres import Unavailable, running_postgres
 from sandbox.process import Sandbox
 
@@ -157,6 +158,23 @@ def test_old_events_are_told_by_the_status(sandbox: Sandbox, tmp_path: Path, env
     outcome = run([load, f"{newest} --hours 24 && exit 3 || exit $?"], sandbox, tmp_path, environment)
     assert outcome.status == 1
     assert "is of 2024-02-29 " in outcome.text
+
+
+@pytest.mark.skipif(not Path(DEMO_PYTHON).is_file(), reason="DEMO_PYTHON names no environment with PyAirbyte")
+def test_the_demo_loads_into_one_s_own_database_too(tmp_path: Path, environment: dict[str, str]) -> None:
+    to = tmp_path / "mine.duckdb"
+    given = {**environment, "DEMO_FOLDER": str(tmp_path / "demo"), "SOURCE_EVENTS_LOAD_TO": f"duckdb:{to}"}
+    done = subprocess.run(
+        [DEMO_PYTHON, "-m", "demo", "--events=120", "--new=20", "--contacts=5", "--provider=cloud4wi"],
+        cwd=PROJECT,
+        env={**os.environ, **given, "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "org_events      140 read, 140 new, 0 again" in done.stdout.partition("dataset demo_cloud4wi, ")[2]
+    assert rows(to, "demo_cloud4wi.org_events") == 140
 
 
 def unit(name: str) -> configparser.ConfigParser:

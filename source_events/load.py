@@ -164,8 +164,10 @@ def is_complete(url: str) -> bool:
 
 
 def address_for_dlt(url: str) -> str:
-    """dlt knows one name of the scheme, and wants a password; in place of an empty one PostgreSQL's library takes that of
-    PGPASSWORD, or of ~/.pgpass."""
+    """With the one name of the scheme that dlt knows, and a password, which it wants.
+
+    In place of an empty one, PostgreSQL's library takes that of PGPASSWORD, or of ~/.pgpass.
+    """
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     return parts._replace(scheme="postgresql", netloc=f"{user}{'' if ':' in user else ':'}{at}{host}").geturl()
