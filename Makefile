@@ -33,7 +33,7 @@ export DBT := $(CURDIR)/$(DBT_VENV)/bin/dbt
 help: ## list the targets
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/installed $(DEMO_VENV)/installed ## load the sandbox's events into a warehouse and look at them
+demo: $(VENV)/installed $(DEMO_VENV)/installed ## load the sandbox's events into a warehouse and look at them; into yours, too, if SOURCE_EVENTS_LOAD_TO names it
 	$(DEMO_PYTHON) -m demo
 
 test: lint $(DEMO_VENV)/installed $(DBT_VENV)/installed ## lint, then all tests but those of loading, of Spark and of the container image

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from demo import environment
+from demo.loading import load_own, suggest_own
 from demo.providers import PROVIDERS, Provider
 from demo.report import Screen
 from demo.story import WEEKS, Amounts, Outcome, Stage, play
@@ -45,11 +46,12 @@ def _run(providers: list[Provider], amounts: Amounts, screen: Screen) -> int:
         screen.line(f"Each has {amounts.events:,} events of {amounts.contacts:,} contacts, then {amounts.new:,} more.")
         stage = Stage(screen, sandbox.control, sandbox.url, executable, start)
         outcomes = [play(provider, amounts, stage) for provider in providers]
+        not_loaded = load_own(providers, stage)
     failures = [failure for outcome in outcomes for failure in outcome.failures]
-    failures += _show_all(outcomes, start, screen)
+    failures += [*not_loaded, *_show_all(outcomes, start, screen)]
     _conclude(outcomes, time.monotonic() - started, screen)
     if failures:
-        screen.heading("The tables are not what they should be")
+        screen.heading("Not all is as it should be")
     for failure in failures:
         screen.bad(failure)
     return 1 if failures else 0
@@ -122,6 +124,7 @@ def _suggest(providers: Sequence[Provider], screen: Screen) -> None:
         f"tables = duckdb.connect('{database}', read_only=True)\n"
         f"tables.sql(open('{file}').read()).show()\""
     )
+    suggest_own(screen)
 
 
 def _question(providers: Sequence[Provider]) -> str:

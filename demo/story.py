@@ -124,13 +124,17 @@ def _add_events(outcome: Outcome, stage: Stage, events: int, contacts: int, firs
     )
 
 
-def _sync(outcome: Outcome, stage: Stage) -> Sync:
-    stage.control.clear_requests()
-    config: Mapping[str, Any] = {
-        "provider": dict(outcome.provider.connection(stage.url)),
+def configuration(provider: Provider, stage: Stage) -> Mapping[str, Any]:
+    return {
+        "provider": dict(provider.connection(stage.url)),
         "start_date": _text(stage.start),
         "lookback_window": LOOKBACK,
     }
+
+
+def _sync(outcome: Outcome, stage: Stage) -> Sync:
+    stage.control.clear_requests()
+    config = configuration(outcome.provider, stage)
     with stage.screen.working("syncing with PyAirbyte into DuckDB", lambda: _served(stage.control)):
         done = sync(stage.executable, config, schema=outcome.provider.name)
     outcome.seconds += done.seconds

@@ -335,6 +335,18 @@ def test_another_account_is_refused(warehouse: Warehouse, loader: Loader, sandbo
     assert "does not accept the credentials" in done.stderr
 
 
+@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
+def test_an_address_may_leave_the_password_to_postgres_and_have_its_short_scheme(
+    warehouse: Warehouse, loader: Loader, sandbox: Sandbox
+) -> None:
+    """As Airflow writes that of a connection."""
+    to = warehouse.to.replace("postgresql:", "postgres:").replace(f":{IN_A_URL}@", "@")
+    assert "@" in to
+    done = loader.run(to, "--stream", "org_events")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert warehouse.ids("org_events") == once(sandbox.control.event_ids(SYSTEM))
+
+
 class TestPeople:
     """What is seen at a terminal."""
 
@@ -403,6 +415,11 @@ class TestErrors:
         ("to", "words"),
         [
             ("sqlite:events.db", "There is no destination `sqlite:events.db`; it is duckdb:PATH, "),
+            (
+                "postgresql://127.0.0.1/events",
+                "There is no destination `postgresql://127.0.0.1/events`; it is duckdb:PATH",
+            ),
+            ("parquet:a[b]/events", "dlt finds no file below a folder with one of * ? [ in its name: a[b]/events."),
             ("fakewarehouse", "dlt has no destination `fakewarehouse`."),
             ("duckdb:events.duckdb", "DuckDB calls the file events.duckdb `events`, as the dataset in it is called."),
         ],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -64,6 +65,8 @@ DUCKDB_SETTINGS = {"memory_limit": "512MB", "preserve_insertion_order": False}
 beside its own."""
 CURSOR = "createdAt"
 DUCKDB, PARQUET, POSTGRES = "duckdb:", "parquet:", ("postgresql://", "postgres://")
+PATTERN = frozenset("*?[")
+"""It looks for files by patterns, and takes the folder's name for one."""
 COUNT = "SELECT type, count(*) FROM {} GROUP BY 1 ORDER BY 2 DESC"
 
 
@@ -101,18 +104,22 @@ def warehouse_of(to: str, dataset: str) -> Warehouse:
         return Warehouse(
             dlt.destinations.duckdb(DuckDbCredentials(str(path.absolute()), global_config=DUCKDB_SETTINGS), **safely),
             str(path),
-            question=lambda table: f'duckdb {path} "{COUNT.format(table)}"',
+            question=lambda table: f'duckdb {quote_word(path)} "{COUNT.format(table)}"',
         )
     if to.startswith(POSTGRES) and is_complete(to):
         place = without_password(to)
         return Warehouse(
-            dlt.destinations.postgres(with_password(to), **safely),
+            dlt.destinations.postgres(address_for_dlt(to), **safely),
             place,
             "csv",
-            question=lambda table: f'psql {place} -c "{COUNT.format(table)}"',
+            question=lambda table: f'psql {quote_word(place)} -c "{COUNT.format(table)}"',
         )
     if to.startswith(PARQUET):
         folder = Path(to.removeprefix(PARQUET)).expanduser()
+        if PATTERN & set(str(folder.absolute())):
+            raise InvalidDocument(
+                f"dlt finds no file below a folder with one of {' '.join(sorted(PATTERN))} in its name: {folder}."
+            )
         destination = dlt.destinations.filesystem(folder.absolute().as_uri())
         return Warehouse(
             destination,
@@ -130,6 +137,11 @@ def warehouse_of(to: str, dataset: str) -> Warehouse:
         return Warehouse(Destination.from_reference(to), to, "parquet" if to == "filesystem" else None)
     except UnknownDestinationModule:
         raise InvalidDocument(f"dlt has no destination `{to}`.") from None
+
+
+def quote_word(word: object) -> str:
+    """As a shell takes it for one."""
+    return shlex.quote(str(word))
 
 
 def files_of(folder: Path, table: str) -> str:
@@ -151,11 +163,14 @@ def is_complete(url: str) -> bool:
     return bool(parts.username and parts.hostname and parts.path.strip("/"))
 
 
-def with_password(url: str) -> str:
-    """dlt wants one; in place of an empty one PostgreSQL's library takes that of PGPASSWORD, or of ~/.pgpass."""
+def address_for_dlt(url: str) -> str:
+    """With the one name of the scheme that dlt knows, and a password, which it wants.
+
+    In place of an empty one, PostgreSQL's library takes that of PGPASSWORD, or of ~/.pgpass.
+    """
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
-    return url if ":" in user else parts._replace(netloc=f"{user}:{at}{host}").geturl()
+    return parts._replace(scheme="postgresql", netloc=f"{user}{'' if ':' in user else ':'}{at}{host}").geturl()
 
 
 def without_password(url: str) -> str:
