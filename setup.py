@@ -102,6 +102,6 @@ setup(
     },
     python_requires=">=3.10,<3.14",
     install_requires=REQUIREMENTS,
-    extras_require={"arrow": ARROW, "load": LOAD, "tests": TESTS, "demo": DEMO},
+    extras_require={"arrow": ARROW, "load": LOAD, "sandbox": SANDBOX, "tests": TESTS, "demo": DEMO},
     entry_points={"console_scripts": ["source-events=source_events.cli:run"]},
 )
