@@ -108,6 +108,13 @@ setup(
     },
     python_requires=">=3.10,<3.14",
     install_requires=REQUIREMENTS,
-    extras_require={"arrow": ARROW, "load": LOAD, "spark": SPARK, "tests": TESTS, "demo": DEMO},
+    extras_require={
+        "arrow": ARROW,
+        "load": LOAD,
+        "spark": SPARK,
+        "sandbox": SANDBOX,
+        "tests": TESTS,
+        "demo": DEMO,
+    },
     entry_points={"console_scripts": ["source-events=source_events.cli:run"]},
 )

@@ -253,6 +253,14 @@ def test_a_full_refresh_replaces(warehouse: Warehouse, loader: Loader, sandbox: 
     assert done.stdout.startswith(f"org_events  {len(found)} read, {len(found)} new, 0 again, createdAt 2024-01-")
 
 
+@pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
+def test_an_older_duckdb_can_read_the_file(warehouse: Warehouse, loader: Loader) -> None:
+    """dbt and PyAirbyte have older versions than a load is made with, which cannot read what the newest writes."""
+    assert loader.run(warehouse.to, "--stream", "org_events").returncode == 0
+    [(tags,)] = warehouse.ask("SELECT tags FROM duckdb_databases() WHERE path LIKE '%warehouse.duckdb'")
+    assert tags["storage_version"].startswith("v1.2")
+
+
 @every_warehouse
 def test_a_list_that_is_read_as_a_whole_takes_the_place_of_its_table(
     warehouse: Warehouse, loader: Loader, sandbox: Sandbox

@@ -13,7 +13,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -44,6 +44,7 @@ SETTINGS = {
 try:
     os.environ.update(SETTINGS)
     import dlt
+    import duckdb
     import pyarrow as pa
     import pyarrow.compute as pc
     from dlt.common.destination import Destination
@@ -101,6 +102,7 @@ def warehouse_of(to: str, dataset: str) -> Warehouse:
                 f"DuckDB calls the file {path.name} `{catalog}`, as the dataset in it is called. "
                 "Choose another file, or another dataset with --dataset NAME."
             )
+        _create_for_older_ones(path)
         return Warehouse(
             dlt.destinations.duckdb(DuckDbCredentials(str(path.absolute()), global_config=DUCKDB_SETTINGS), **safely),
             str(path),
@@ -137,6 +139,16 @@ def warehouse_of(to: str, dataset: str) -> Warehouse:
         return Warehouse(Destination.from_reference(to), to, "parquet" if to == "filesystem" else None)
     except UnknownDestinationModule:
         raise InvalidDocument(f"dlt has no destination `{to}`.") from None
+
+
+def _create_for_older_ones(path: Path) -> None:
+    """Create the file, if there is none, so that DuckDB from 1.2 on can read it: dbt has an older one than this.
+
+    A path that cannot be written is for the load to tell.
+    """
+    if not path.exists():
+        with suppress(duckdb.Error):
+            duckdb.connect(str(path.absolute()), config={"storage_compatibility_version": "v1.2.0"}).close()
 
 
 def quote_word(word: object) -> str:

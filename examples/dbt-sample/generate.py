@@ -25,6 +25,9 @@ PLACES = [
     ("Baixa Shop", "Europe/Lisbon", (10, 20), (1, 1, 1, 2, 2, 6, 2)),
     ("Shibuya Lounge", "Asia/Tokyo", (15, 23), (0, 1, 1, 2, 4, 3, 1)),
 ]
+WHERE = [(37.795, -122.394), (38.711, -9.139), (35.659, 139.7)]
+NAMES_NOW = {"Ferry Café": "Ferry Café, Pier 3"}
+"""Places that have got another name since."""
 HOMES = [9, 9, 6]
 """How many people are at home at each place; the rest have signed up only."""
 
@@ -268,8 +271,23 @@ def main():
         }
         for name, group in EVENT_TYPES.items()
     ]
+    locations = [
+        {
+            "id": identifier(name),
+            "provider": "cloud4wi",
+            "organizationid": identifier("organisation"),
+            "name": NAMES_NOW.get(name, name),
+            "lat": latitude,
+            "lng": longitude,
+            "timezone": zone,
+            "externalid": f"store-{number}",
+            "tags": {},
+        }
+        for number, ((name, zone, _, _), (latitude, longitude)) in enumerate(zip(PLACES, WHERE, strict=True), 1)
+    ]
     tables = {
         "cloud4wi_org_events": cloud4wi(Random(1)),
+        "cloud4wi_locations": locations,
         "swipe_one_contact_events": swipe_one(Random(2)),
         "app_market_org_events": app_market(Random(3)),
         "carecloud_org_events": members,
