@@ -27,6 +27,7 @@ from source_events.components.windows import SECOND, Slice, moment
 from source_events.records.times import earlier, format_time
 from source_events.settings.configuration import complete
 from source_events.settings.documents import InvalidDocument
+from source_events.spark.errors import each_in_one_sentence, in_one_sentence
 from source_events.spark.options import Options, read_options
 from source_events.spark.planning import Portion, plan
 from source_events.spark.restriction import CREATED_AT, Restriction
@@ -50,25 +51,29 @@ TYPES: Mapping[pa.DataType, DataType] = {
 class EventsDataSource(DataSource):
     """A stream of the system that the configuration names; see the page `spark` of the documentation for the options.
 
-    :raises InvalidDocument: if an option is wrong, or the system has no such stream
-    :raises InvalidConfiguration: if the configuration is wrong
+    :raises EventsError: if an option or the configuration is wrong, or a request fails
     """
 
     @classmethod
     def name(cls) -> str:
         return "source_events"
 
+    @in_one_sentence
     def schema(self) -> StructType:
         options = read_options(self.options)
         with closing(arrow.bound(options.config, options.stream)) as source:
             columns = arrow.columns_of(source, options.stream, plain_json=True)
         return StructType([StructField(each.name, TYPES[each.type]) for each in columns.schema])
 
-    def reader(self, schema: StructType) -> EventsReader:
-        return EventsReader(self._checked(schema), schema.fieldNames())
+    @in_one_sentence
+    def reader(self, schema: StructType) -> BatchReader:
+        options = self._checked(schema)
+        kind = FilteringReader if options.pushdown else BatchReader
+        return kind(options, schema.fieldNames())
 
-    def streamReader(self, schema: StructType) -> EventsStreamReader:
-        return EventsStreamReader(self._checked(schema), schema.fieldNames())
+    @in_one_sentence
+    def streamReader(self, schema: StructType) -> StreamReader:
+        return StreamReader(self._checked(schema), schema.fieldNames())
 
     def _checked(self, schema: StructType) -> Options:
         """The options, if the stream has these columns: a query may ask for some, and they must be of its types."""
@@ -95,6 +100,7 @@ class Reading:
         self._ends = bool(options.config.get("end_date"))
         self._lookback = parse_duration(completed["lookback_window"])
 
+    @each_in_one_sentence
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         if not isinstance(partition, Portion):
             # Spark's own for a read that has none.
@@ -119,18 +125,14 @@ class Reading:
         return [portion.with_config({**until, **choices}) for portion in portions]
 
 
-class EventsReader(Reading, DataSourceReader):
-    """Reads a stream once: what the filters leave of the time from `start_date` to `end_date`."""
+class BatchReader(Reading, DataSourceReader):
+    """Reads a stream once: what the restriction leaves of the time from `start_date` to `end_date`."""
 
     def __init__(self, options: Options, columns: Sequence[str]) -> None:
         super().__init__(options, columns)
         self._restriction = Restriction()
 
-    def pushFilters(self, filters: list[Filter]) -> list[Filter]:
-        with closing(arrow.bound(self._options.config, self._options.stream)) as source:
-            self._restriction = Restriction.of(arrow.definition_of(source, self._options.stream))
-        return self._restriction.take(filters)
-
+    @in_one_sentence
     def partitions(self) -> Sequence[InputPartition]:
         choices = self._restriction.choices(self._options.config)
         span = self._restriction.within(self._start, f"{self._end[:19]}Z")
@@ -139,7 +141,17 @@ class EventsReader(Reading, DataSourceReader):
         return self._planned(Slice(*span, undated=self._restriction.undated), choices)
 
 
-class EventsStreamReader(Reading, DataSourceStreamReader, SupportsTriggerAvailableNow):
+class FilteringReader(BatchReader):
+    """The same with the filters of the query. Spark refuses it unless it is set to push filters down."""
+
+    @in_one_sentence
+    def pushFilters(self, filters: list[Filter]) -> list[Filter]:
+        with closing(arrow.bound(self._options.config, self._options.stream)) as source:
+            self._restriction = Restriction.of(arrow.definition_of(source, self._options.stream))
+        return self._restriction.take(filters)
+
+
+class StreamReader(Reading, DataSourceStreamReader, SupportsTriggerAvailableNow):
     """Reads a stream again and again. An offset is a time: all that was created before it has been read.
 
     Each micro-batch begins `lookback_window` before its start offset, for what has come late.
@@ -159,6 +171,7 @@ class EventsStreamReader(Reading, DataSourceStreamReader, SupportsTriggerAvailab
     def prepareForTriggerAvailableNow(self) -> None:
         self._available = self._until(on_grid=False)
 
+    @in_one_sentence
     def partitions(self, start: dict[str, str], end: dict[str, str]) -> Sequence[InputPartition]:
         first, last = _time(start), earlier(_time(end), SECOND)
         if first > last:

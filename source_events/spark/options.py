@@ -15,7 +15,7 @@ from source_events.settings.configuration import InvalidConfiguration, read_conf
 from source_events.settings.documents import InvalidDocument
 
 DEFAULT_PARTITIONS = 8
-NAMES = ("config", "config_path", "stream", "partitions", "tasks", "step")
+NAMES = ("config", "config_path", "stream", "partitions", "tasks", "step", "pushdown")
 INTERNAL = ("_", "spark.")
 """What the names of options begin with that are a platform's own."""
 LEAST_STEP = timedelta(seconds=1)
@@ -25,7 +25,7 @@ LEAST_STEP = timedelta(seconds=1)
 class Options:
     """`tasks` is how many partitions are read at the same time, at most; nothing given, all of them.
 
-    `step` is the grid of the times that a streaming query stops at.
+    `step` is the grid of the times that a streaming query stops at. Without `pushdown` filters are Spark's own affair.
     """
 
     config: Mapping[str, Any]
@@ -33,6 +33,7 @@ class Options:
     partitions: int
     tasks: int | None
     step: timedelta
+    pushdown: bool
 
     @property
     def together(self) -> int:
@@ -61,6 +62,7 @@ def read_options(given: Mapping[str, str]) -> Options:
         partitions=_number("partitions", named.get("partitions", str(DEFAULT_PARTITIONS))),
         tasks=_number("tasks", named["tasks"]) if "tasks" in named else None,
         step=_step(named.get("step", "PT1M")),
+        pushdown=_flag("pushdown", named.get("pushdown", "true")),
     )
     return _within_limits(options)
 
@@ -86,6 +88,12 @@ def _number(name: str, value: str) -> int:
     if not value.isdecimal() or int(value) < 1:
         raise InvalidDocument(f"The option `{name}` must be a number, at least 1.")
     return int(value)
+
+
+def _flag(name: str, value: str) -> bool:
+    if value.lower() not in ("true", "false"):
+        raise InvalidDocument(f"The option `{name}` must be true or false.")
+    return value.lower() == "true"
 
 
 def _step(value: str) -> timedelta:

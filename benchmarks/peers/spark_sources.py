@@ -1,0 +1,143 @@
+"""Spark programs that are compared: `python -m benchmarks.peers.spark_sources SOURCE CONFIG MASTER PARTITIONS REPEATS`.
+
+SOURCE is `arrow`, this connector's data source; `tuples`, the same with a Python tuple for each record; or `community`,
+the least data source that does its work as the community's connectors do: one partition, `requests`, and for each
+record a tuple, for each of its fields a function that is chosen by the type. Each reads Cloud4Wi's `org_events` into
+nothing. What is said: how many records there were in each repeat, and the seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+from pyspark.sql import Observation, SparkSession
+from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
+from pyspark.sql.functions import count, lit
+from pyspark.sql.types import DataType, StringType, StructType, TimestampType
+
+from source_events.spark import EventsDataSource
+
+
+class TuplesReader(DataSourceReader):
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+
+    def partitions(self) -> Any:
+        return self._reader.partitions()
+
+    def read(self, partition: InputPartition) -> Iterator[tuple[Any, ...]]:
+        for batch in self._reader.read(partition):
+            yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+class TuplesDataSource(EventsDataSource):
+    @classmethod
+    def name(cls) -> str:
+        return "tuples"
+
+    def reader(self, schema: StructType) -> Any:
+        return TuplesReader(super().reader(schema))
+
+
+def as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def as_timestamp(value: Any) -> datetime:
+    return datetime.fromisoformat(value)
+
+
+PARSERS: dict[type[DataType], Callable[[Any], Any]] = {StringType: as_text, TimestampType: as_timestamp}
+
+
+def parse(value: Any, type: DataType) -> Any:
+    return None if value is None else PARSERS[type.__class__](value)
+
+
+class CommunityReader(DataSourceReader):
+    def __init__(self, config: dict[str, Any], schema: StructType) -> None:
+        self._config = config
+        self._schema = schema
+
+    def read(self, partition: InputPartition) -> Iterator[tuple[Any, ...]]:
+        for record in self._records():
+            yield tuple(parse(record.get(field.name), field.dataType) for field in self._schema)
+
+    def _records(self) -> Iterator[dict[str, Any]]:
+        provider, session = self._config["provider"], requests.Session()
+        login = {"clientKey": provider["client_key"], "clientSecret": provider["client_secret"]}
+        answer = session.post(f"{provider['api_url']}/v1/sts/login/services", json=login, timeout=60)
+        answer.raise_for_status()
+        session.headers["Authorization"] = f"Bearer {answer.json()['token']}"
+        parameters = {
+            "dateStart": self._config["start_date"],
+            "dateEnd": self._config["end_date"],
+            "size": "10000",
+            "sortBy": "utcTime",
+            "enableScroll": "true",
+        }
+        while True:
+            url = f"{provider['api_url']}/v1/organizations/{provider['organization_id']}/events"
+            answer = session.get(url, params=parameters, timeout=60)
+            answer.raise_for_status()
+            found = answer.json()
+            for row in found["events"]:
+                yield {
+                    **row,
+                    "id": row["event"]["id"],
+                    "provider": "cloud4wi",
+                    "type": row["event"]["type"],
+                    "createdAt": row["when"]["createdAt"],
+                    "contactId": row["customerId"],
+                }
+            if not found["events"] or not found.get("scrollId"):
+                return
+            parameters["scrollId"] = found["scrollId"]
+
+
+class CommunityDataSource(DataSource):
+    @classmethod
+    def name(cls) -> str:
+        return "community"
+
+    def schema(self) -> StructType:
+        return EventsDataSource({"config": self.options["config"], "stream": "org_events"}).schema()
+
+    def reader(self, schema: StructType) -> CommunityReader:
+        return CommunityReader(json.loads(self.options["config"]), schema)
+
+
+FORMATS: dict[str, Any] = {"arrow": EventsDataSource, "tuples": TuplesDataSource, "community": CommunityDataSource}
+
+
+def main(source: str, path: str, master: str, partitions: str, repeats: str) -> None:
+    builder = SparkSession.builder.master(master)
+    for name, value in {
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.python.filterPushdown.enabled": "true",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.driver.memory": "1g",
+    }.items():
+        builder = builder.config(name, value)
+    spark = builder.getOrCreate()
+    data_source = FORMATS[source]
+    spark.dataSource.register(data_source)
+    options = {"config": Path(path).read_text(encoding="utf-8"), "stream": "org_events", "partitions": partitions}
+    for _ in range(int(repeats)):
+        began, seen = time.perf_counter(), Observation()
+        events = spark.read.format(data_source.name()).options(**options).load()
+        events.observe(seen, count(lit(1)).alias("records")).write.format("noop").mode("overwrite").save()
+        print(json.dumps({"records": seen.get["records"], "seconds": time.perf_counter() - began}), flush=True)
+    spark.stop()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,190 @@
+"""What a record costs on its way through Spark, and how tasks share the waiting: `python -m benchmarks.spark`.
+
+CPU is that of whole trees of processes, Java included, beyond the same program's on an account of few events. With an
+API that answers after 300 ms the time of a read is measured by the number of executors, each with one task.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.__main__ import RESULTS, versions
+from benchmarks.cost import Cost
+from benchmarks.parts import END, START, say
+from benchmarks.report import machine, table
+from sandbox.cloud4wi import CLIENT_KEY, CLIENT_SECRET, ORGANIZATION_ID
+from sandbox.process import Sandbox
+
+TREE = Path(__file__).with_name("tree.py")
+EVENTS = {"arrow": 1_000_000, "tuples": 300_000, "community": 100_000}
+"""As many as each program reads in some minutes at most."""
+FEW = 1_000
+NAMES = {
+    "arrow": "this connector",
+    "tuples": "the same with tuples",
+    "community": "a minimal source as the community's",
+}
+EXECUTORS = (1, 2, 4)
+ANSWER_TIME, PAGES, ROWS = 0.3, 240, 250
+
+
+def configuration(sandbox: Sandbox, workers: int) -> dict[str, Any]:
+    credentials = {"organization_id": ORGANIZATION_ID, "client_key": CLIENT_KEY, "client_secret": CLIENT_SECRET}
+    provider = {"provider_type": "cloud4wi", "api_url": sandbox.url, **credentials}
+    return {"provider": provider, "start_date": START, "end_date": END, "num_workers": workers}
+
+
+def run(sandbox: Sandbox, source: str, master: str, partitions: int, repeats: int = 1) -> tuple[Cost, list[Any]]:
+    """What it took, and what the program said of each repeat.
+
+    :raises RuntimeError: if it fails
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config, result, said = folder / "config.json", folder / "cost.json", folder / "said"
+        config.write_text(json.dumps(configuration(sandbox, max(partitions, 1))), encoding="utf-8")
+        program = [sys.executable, "-m", "benchmarks.peers.spark_sources", source, str(config), master]
+        command = [sys.executable, "-I", "-S", str(TREE), str(result), *program, str(partitions), str(repeats)]
+        environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+        with said.open("wb") as output, (folder / "errors").open("w+b") as errors:
+            subprocess.run(command, stdout=output, stderr=errors, env=environment, check=True)
+            errors.seek(0)
+            text = errors.read().decode(errors="replace")
+        found = json.loads(result.read_text(encoding="utf-8"))
+        if found.pop("status"):
+            raise RuntimeError(f"{source} failed: {text[-2000:]}")
+        return Cost(**found), [json.loads(line) for line in said.read_text(encoding="utf-8").splitlines()]
+
+
+def costs(rounds: int, share: float) -> list[dict[str, Any]]:
+    """Interleaved rounds of each program, each beyond its start-up."""
+    events = {source: round(number * share) for source, number in EVENTS.items()}
+    found: dict[str, list[tuple[Cost, Cost, float]]] = {source: [] for source in events}
+    for number in range(rounds):
+        for source, records in events.items():
+            with Sandbox(streamed=FEW, start=START, end=END) as sandbox:
+                idle, _ = run(sandbox, source, "local[2]", 2)
+            with Sandbox(streamed=records, start=START, end=END) as sandbox:
+                cost, [said] = run(sandbox, source, "local[2]", 2)
+            if said["records"] != records:
+                raise RuntimeError(f"{source} read {said['records']} of {records} records")
+            found[source].append((cost, idle, said["seconds"]))
+            say(f"round {number + 1}: {source}: {cost.cpu:.1f} CPU s, start-up {idle.cpu:.1f}, {said['seconds']:.1f} s")
+    return [
+        {
+            "source": source,
+            "records": events[source],
+            "cpu": statistics.median(cost.cpu for cost, _, _ in runs),
+            "startup": statistics.median(idle.cpu for _, idle, _ in runs),
+            "cpu_per_million": statistics.median(
+                (cost.cpu - idle.cpu) * 1e6 / (events[source] - FEW) for cost, idle, _ in runs
+            ),
+            "records_per_second": statistics.median(events[source] / seconds for _, _, seconds in runs),
+        }
+        for source, runs in found.items()
+    ]
+
+
+def times(rounds: int, share: float) -> list[dict[str, Any]]:
+    """Seconds of a read from a slow API, by the number of executors; the first read of each warms them up."""
+    pages = round(PAGES * share)
+    seconds: dict[int, list[float]] = {executors: [] for executors in EXECUTORS}
+    with Sandbox(streamed=pages * ROWS, start=START, end=END) as sandbox:
+        sandbox.control.behaviour("cloud4wi", page_cap=ROWS)
+        sandbox.control.add_fault(path="/events$", delay=ANSWER_TIME, times=None)
+        for number in range(rounds):
+            for executors in EXECUTORS:
+                _, [_, said] = run(sandbox, "arrow", f"local-cluster[{executors},1,1024]", executors, repeats=2)
+                if said["records"] != pages * ROWS:
+                    raise RuntimeError(f"{said['records']} of {pages * ROWS} records were read")
+                seconds[executors].append(said["seconds"])
+                say(f"round {number + 1}: {executors} executors: {said['seconds']:.1f} s")
+    return [{"executors": number, "seconds": statistics.median(found)} for number, found in seconds.items()]
+
+
+def as_markdown(content: Mapping[str, Any]) -> str:
+    about = content["machine"]
+    packages = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
+    own, alone = content["costs"][0]["cpu_per_million"], content["times"][0]["seconds"]
+    return "\n".join(
+        [
+            "# Spark",
+            "",
+            f"{content['date']}; {about['cores']} cores, {about['processor']}, Python {about['python']}; {packages}. "
+            f"Medians of {content['rounds']} interleaved rounds. Only ratios mean anything.",
+            "",
+            "## CPU per record",
+            "",
+            "Cloud4Wi's `org_events` from the sandbox, in `local[2]`, into nothing (`noop`). CPU is that of the whole "
+            "tree of processes: the driver, Java, and the Python workers; the sandbox's is not in it. Beyond start-up: "
+            f"less that of the same program with {FEW:,} events.",
+            "",
+            *table(
+                ("source", "records", "CPU s", "start-up", "CPU s per million", "times ours", "records/s"),
+                [
+                    (
+                        NAMES[row["source"]],
+                        f"{row['records']:,}",
+                        f"{row['cpu']:.1f}",
+                        f"{row['startup']:.1f}",
+                        f"{row['cpu_per_million']:.1f}",
+                        f"{row['cpu_per_million'] / own:.1f}",
+                        f"{row['records_per_second']:,.0f}",
+                    )
+                    for row in content["costs"]
+                ],
+            ),
+            "",
+            "Records a second count from the query to its end, start-up of the Python workers included.",
+            "",
+            "## Time by number of executors",
+            "",
+            f"The API answers after {ANSWER_TIME * 1000:.0f} ms, {ROWS} events a page; `local-cluster[N,1,1024]`, one "
+            "task at a time on each executor, one request at a time in each task. The second read of a session, "
+            "with its planning.",
+            "",
+            *table(
+                ("executors", "seconds", "times as fast as one"),
+                [
+                    (row["executors"], f"{row['seconds']:.1f}", f"{alone / row['seconds']:.2f}")
+                    for row in content["times"]
+                ],
+            ),
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.spark", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--share", type=float, default=1.0, help="of the work (default: all of it)")
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    content = {
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        "machine": machine({**versions(), "pyspark": version("pyspark"), "pyarrow": version("pyarrow")}),
+        "rounds": options.rounds,
+        "costs": costs(options.rounds, options.share),
+        "times": times(options.rounds, options.share),
+    }
+    text = as_markdown(content)
+    say(f"\n{text}")
+    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / "spark.md").write_text(text, encoding="utf-8")
+    (options.output / "spark.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
