@@ -67,7 +67,7 @@ class Output:
         return found
 
 
-def run(command: str, timeout: float = 120, **files: Any) -> Output:
+def run(command: str, timeout: float = 300, **files: Any) -> Output:
     """Run a command with its arguments as files, for example `run("read", config=…, catalog=…, state=…)`."""
     with tempfile.TemporaryDirectory() as folder:
         arguments = []
@@ -97,7 +97,7 @@ def catalog(*streams: str, sync_mode: str = "incremental") -> Json:
     }
 
 
-def read(config: Json, *streams: str, state: list[Json] | None = None, timeout: float = 120) -> Output:
+def read(config: Json, *streams: str, state: list[Json] | None = None, timeout: float = 300) -> Output:
     files: dict[str, Any] = {"config": config, "catalog": catalog(*streams)}
     return run("read", timeout, **files, **({"state": state} if state is not None else {}))
 

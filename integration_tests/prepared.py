@@ -108,7 +108,7 @@ def _run(request: Json) -> None:
     """What the console script does, with standard output and standard error in a file; never returns."""
 
     from source_events.process.entrypoint import launch
-    from source_events.transport import body, network
+    from source_events.transport import body, network, rate
 
     status = 1
     try:
@@ -118,6 +118,9 @@ def _run(request: Json) -> None:
         os.environ.update(request["environment"])
         wait = network.Network.wait
         network.Network.wait = lambda self, seconds: wait(self, seconds / request["speed"])  # type: ignore[method-assign]
+        rate.FIRST_PAUSE, rate.LONGEST_PAUSE = (
+            pause / request["speed"] for pause in (rate.FIRST_PAUSE, rate.LONGEST_PAUSE)
+        )
         network.READ_TIMEOUT = request["read_timeout"]
         body.LONGEST_BODY = request["longest_body"]
         launch(request["arguments"])

@@ -28,7 +28,7 @@ WAYS = {
     "get_records": f"python {SCRIPTS / 'samples.py'} get_records {CONFIG}",
     "print_samples": f"python {SCRIPTS / 'samples.py'} print_samples {CONFIG}",
 }
-LONGEST_ANSWER = 60
+LONGEST_ANSWER = 100
 """Seconds for PyAirbyte's start and the connector's check, on a machine that has other things to do."""
 
 

@@ -74,7 +74,7 @@ class Warehouse:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-5000:]
         return json.loads(done.stdout.splitlines()[-1])

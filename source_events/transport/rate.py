@@ -20,8 +20,11 @@ RECOVERY_SECONDS, RECOVERY_REQUESTS = 6.0, 60
 
 LOWEST_RATE = 0.1
 
+FEW = 5
+"""Answers in a second, and fewer, tell little about how fast a server may be asked."""
+
 LOWEST_DOUBTFUL, LONGEST_DOUBTFUL = 1.0, 10.0
-"""Requests a second, and the seconds to the plateau, where less than a second was measured."""
+"""Requests a second, and the seconds to the plateau, where less than a second was measured, or few answers."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 """Each is three times as long as the one before: five, and a minute is over."""
@@ -49,9 +52,9 @@ class Rate:
     that is no limit any more. Other than there the length of the curve is fixed and not its steepness, so that
     refusals are as rare for a server that allows one request a second as for one that allows two hundred.
 
-    A refusal in the first second tells that there may be a limit, and little about what it is: a server that refuses
-    the very first request for another reason must not be asked once in ten seconds from then on. So that rate is taken
-    to be one a second at least, and its curve is shorter.
+    The first refusal, if it comes in the first second or in one with hardly an answer, tells that there may be a limit,
+    and little about what it is: a server that refuses a single request for another reason must not be asked once in ten
+    seconds from then on. So that rate is taken to be one a second at least, and its curve is shorter.
 
     Refusals of requests that left before the rate fell say nothing new. If nothing is answered since, as when a quota
     is spent, all requests pause, longer each time.
@@ -78,7 +81,7 @@ class Rate:
         self._refused_at = self._plateau = self._measured_from = inf
         self._slowed = self._resumed = -inf
         self._first = inf
-        self._doubtful = False
+        self._early = self._doubtful = False
         self._blocked, self._pause = False, 0.0
 
     def acquire(self) -> None:
@@ -124,7 +127,7 @@ class Rate:
                 self._resumed = now + self._pause
                 self._pause = min(self._pause * 3, LONGEST_PAUSE)
             else:
-                self._doubtful = rate == inf and left - self._first < 1
+                self._early = left - self._first < 1
                 self._measured_from = left - 1
                 self._refused_at = rate * FALLING if rate < self._plateau else rate
                 self._measure()
@@ -139,6 +142,7 @@ class Rate:
         """Set the plateau to what was answered of the second before the refusal; some of it may be answered later."""
         answered = sum(self._measured_from < left <= self._slowed for left in self._answered)
         # A known rate is more exact than a count, which is only needed if the threads did not reach that rate.
+        self._doubtful = self._refused_at == inf and (self._early or answered <= FEW)
         known = min(self._refused_at, max(answered + 1, self._refused_at / 2)) if self._refused_at < inf else answered
         self._plateau = max(known * PLATEAU, LOWEST_DOUBTFUL if self._doubtful else LOWEST_RATE)
 

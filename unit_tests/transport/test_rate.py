@@ -244,6 +244,20 @@ def test_a_server_that_refuses_the_first_requests_without_a_limit_is_soon_asked_
     assert result.answered[-1] < 90
 
 
+@pytest.mark.parametrize("answered", [0, 1, 5])
+def test_a_refusal_after_a_second_with_few_answers_does_not_slow_down_for_long(answered: int) -> None:
+    alone = Alone()
+    alone.send()
+    alone.wait(3)
+    alone.send(answered)
+    alone.be_refused()
+    refused = alone.now
+
+    alone.send(200)
+
+    assert alone.now - refused < 75
+
+
 def test_nothing_is_limited_until_a_request_is_refused() -> None:
     waits: list[float] = []
     rate = Rate(clock=lambda: 0.0, wait=waits.append)
