@@ -38,6 +38,8 @@ SETTINGS = {
     # Its own handling of signals would first finish what is being loaded.
     "RUNTIME__INTERCEPT_SIGNALS": "false",
     "SCHEMA__NAMING": "sql_ci_v1",
+    # To pack files that are read once, on the same machine, costs more than all else on the way into PostgreSQL.
+    "DATA_WRITER__DISABLE_COMPRESSION": "true",
 }
 """Of dlt, which reads them from the environment. By its default names `createdAt` and `created_at` are one column."""
 
