@@ -27,7 +27,7 @@ from sandbox.cloud4wi import CLIENT_KEY, CLIENT_SECRET, ORGANIZATION_ID
 from sandbox.process import Sandbox
 
 TREE = Path(__file__).with_name("tree.py")
-EVENTS = {"arrow": 1_000_000, "tuples": 300_000, "community": 100_000}
+EVENTS = {"arrow": 2_000_000, "tuples": 400_000, "community": 200_000}
 """As many as each program reads in some minutes at most."""
 FEW = 1_000
 NAMES = {
