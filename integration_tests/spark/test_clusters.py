@@ -26,7 +26,7 @@ from sandbox.process import Sandbox
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
 
 LONGEST = 400
-"""Seconds that a cluster may take to do something: it starts several Java processes, which take long on a busy machine."""
+"""Seconds that a cluster may take for anything: several Java processes take long to start on a busy machine."""
 
 EXECUTOR, PYTHON_WORKER = "CoarseGrainedExecutorBackend", "pyspark.daemon"
 MASTER, WORKER = "org.apache.spark.deploy.master.Master", "org.apache.spark.deploy.worker.Worker"
