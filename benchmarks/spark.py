@@ -124,10 +124,9 @@ def as_markdown(content: Mapping[str, Any]) -> str:
             "",
             "## CPU per record",
             "",
-            "Cloud4Wi's `org_events` from the sandbox, in `local[2]`, into nothing (`noop`): the second read of a session. "
-            "CPU is that of the whole tree of processes, the driver, Java, and the Python workers, from the query to its "
-            "end; the sandbox's is not in it. Per million: less that of the same read of "
-            f"{FEW:,} events.",
+            "Cloud4Wi's `org_events` from the sandbox, in `local[2]`, into nothing (`noop`): the second read of a "
+            "session. CPU is that of the whole tree of processes, the driver, Java, and the Python workers, from the "
+            f"query to its end; the sandbox's is not in it. Per million: less that of the same read of {FEW:,} events.",
             "",
             *table(
                 ("source", "records", "CPU s", "with few events", "CPU s per million", "times ours", "records/s"),
