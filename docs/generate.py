@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import claims
+from benchmarks import claims, scaling
 from docs import version
 from source_events import providers
 from source_events.settings.specification import specification
@@ -290,6 +290,7 @@ KINDS: Mapping[str, Callable[..., Iterator[str]]] = {
         *(common_configuration, configuration, streams, stream_overview, fields, entities, systems, folders, pictures),
         *(claims.speed, claims.requests_a_second, claims.requests_of_contacts, claims.sync_times),
         *(claims.memory, claims.state),
+        *(scaling.scaling_contacts, scaling.scaling_events, scaling.scaling_accounts),
     )
 }
 

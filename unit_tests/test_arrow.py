@@ -264,3 +264,21 @@ class TestSlice:
         network.expect(LOGIN, responses.token())
         network.expect(requests.contact("c", *DAY), responses.page(events("a")))
         assert ids_of(arrow.read_slice(configuration(), "contact_events", *DAY, ["c"])) == ["a"]
+
+    def test_a_slice_has_each_record_once_also_where_a_part_of_it_is_read_again(self, network):
+        first, last = "2024-01-01T00:00:00Z", "2024-01-01T00:00:01Z"
+        halves = [requests.feed(first, "2024-01-01T00:00:01Z"), requests.feed(last, "2024-01-01T00:00:02Z")]
+        network.expect(LOGIN, responses.token())
+        rows = [responses.event("a", first), responses.event("b", last)]
+        network.expect(requests.feed(first, "2024-01-01T00:00:02Z"), responses.page([*rows, rows[0]], "s"))
+        network.expect(requests.feed(first, "2024-01-01T00:00:02Z", scroll="s"), responses.error(404))
+        for half, row in zip(halves, rows, strict=True):
+            network.expect(half, responses.page([row], "t"))
+        network.expect(requests.feed(first, "2024-01-01T00:00:01Z", scroll="t"), responses.empty("t"))
+        network.expect(requests.feed(last, "2024-01-01T00:00:02Z", scroll="t"), responses.empty("t"))
+        assert ids_of(arrow.read_slice(configuration(), "org_events", first, last)) == ["a", "b"]
+
+    def test_columns_can_be_chosen(self, network):
+        expect(network, responses.page(events("a"), "s"))
+        [batch] = arrow.read_slice(configuration(), "org_events", *DAY, columns=["createdAt", "id"])
+        assert batch.schema.names == ["createdAt", "id"]

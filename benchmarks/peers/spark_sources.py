@@ -3,15 +3,19 @@
 SOURCE is `arrow`, this connector's data source; `tuples`, the same with a Python tuple for each record; or `community`,
 the least data source that does its work as the community's connectors do: one partition, `requests`, and for each
 record a tuple, for each of its fields a function that is chosen by the type. Each reads Cloud4Wi's `org_events` into
-nothing. What is said: how many records there were in each repeat, and the seconds.
+nothing. What is said of each repeat: how many records there were, the seconds, and the seconds of CPU of the whole tree
+of processes. That is this one, Java, which it starts, and the Python workers, which Java starts; of those that have
+ended the parent knows. Linux only.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -117,6 +121,23 @@ class CommunityDataSource(DataSource):
 FORMATS: dict[str, Any] = {"arrow": EventsDataSource, "tuples": TuplesDataSource, "community": CommunityDataSource}
 
 
+def cpu_of_tree() -> float:
+    """Seconds that this process and all below it have taken, with those that have ended and been waited for."""
+    parents, seconds = {}, {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            parents[int(path.parent.name)] = int(fields[1])
+            seconds[int(path.parent.name)] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+    def is_below(process: int) -> bool:
+        while process not in (os.getpid(), 0):
+            process = parents.get(process, 0)
+        return process != 0
+
+    return sum(taken for process, taken in seconds.items() if is_below(process))
+
+
 def main(source: str, path: str, master: str, partitions: str, repeats: str) -> None:
     builder = SparkSession.builder.master(master)
     for name, value in {
@@ -132,10 +153,11 @@ def main(source: str, path: str, master: str, partitions: str, repeats: str) -> 
     spark.dataSource.register(data_source)
     options = {"config": Path(path).read_text(encoding="utf-8"), "stream": "org_events", "partitions": partitions}
     for _ in range(int(repeats)):
-        began, seen = time.perf_counter(), Observation()
+        began, seen, before = time.perf_counter(), Observation(), cpu_of_tree()
         events = spark.read.format(data_source.name()).options(**options).load()
         events.observe(seen, count(lit(1)).alias("records")).write.format("noop").mode("overwrite").save()
-        print(json.dumps({"records": seen.get["records"], "seconds": time.perf_counter() - began}), flush=True)
+        said = {"records": seen.get["records"], "seconds": time.perf_counter() - began}
+        print(json.dumps({**said, "cpu": cpu_of_tree() - before}), flush=True)
     spark.stop()
 
 

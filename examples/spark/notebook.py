@@ -2,8 +2,8 @@
 # MAGIC %md
 # MAGIC # Events of customers
 # MAGIC Install the package on the cluster first (*Libraries*, *Install new*): the wheel, or its name, with the extra
-# MAGIC `arrow` alone, as Spark and pandas are there. The configuration is a secret: `databricks secrets put-secret source-events
-# MAGIC config` takes the JSON.
+# MAGIC `arrow` alone, as Spark and pandas are there. The configuration is a secret: `databricks secrets put-secret
+# MAGIC source-events config` takes the JSON.
 
 # COMMAND ----------
 

@@ -23,7 +23,10 @@ from integration_tests.secrecy import forms_of, secrets_of
 from integration_tests.spark.conftest import configuration
 from sandbox.process import Sandbox
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
+
+LONGEST = 400
+"""Seconds that a cluster may take for anything: several Java processes take long to start on a busy machine."""
 
 EXECUTOR, PYTHON_WORKER = "CoarseGrainedExecutorBackend", "pyspark.daemon"
 MASTER, WORKER = "org.apache.spark.deploy.master.Master", "org.apache.spark.deploy.worker.Worker"
@@ -84,7 +87,7 @@ class Run:
         return match[1] if match else None
 
 
-def until(condition: Callable[[], Any], seconds: float = 120) -> Any:
+def until(condition: Callable[[], Any], seconds: float = LONGEST) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline
@@ -103,7 +106,7 @@ def written(config: Path) -> Counter[str]:
 
 
 def complete(large: Sandbox, run: Run, config: Path) -> None:
-    status = run.process.wait(280)
+    status = run.process.wait(LONGEST)
     assert status == 0, run.log.read_text(errors="replace")[-4000:]
     assert written(config) == Counter(dict.fromkeys(large.control.event_ids("cloud4wi"), 1))
 

@@ -7,6 +7,11 @@
 The extra `spark` brings what it needs. Executors need the package, too.
 """
 
+try:
+    from pyspark.sql.datasource import Filter  # noqa: F401
+except ImportError as error:
+    raise ImportError("Spark needs pyspark 4.1 or later: pip install 'source-events[spark]'") from error
+
 from source_events.spark.datasource import EventsDataSource
 
 __all__ = ["EventsDataSource"]

@@ -50,8 +50,9 @@ def read_options(given: Mapping[str, str]) -> Options:
     for name in named:
         if name not in NAMES and not name.startswith(INTERNAL):
             meant = difflib.get_close_matches(name, NAMES, n=1) or (["config_path"] if name == "path" else [])
-            hint = f"; did you mean `{meant[0]}`?" if meant else f"; the options are: {', '.join(NAMES)}."
-            raise InvalidDocument(f"`{name}` is not an option{hint}")
+            if meant:
+                raise InvalidDocument(f"`{name}` is not an option; did you mean `{meant[0]}`?")
+            raise InvalidDocument(f"`{name}` is not an option; the options are: {', '.join(NAMES)}.")
     if not named.get("stream"):
         raise InvalidDocument("The option `stream` is missing: the name of the stream to read, as `org_events`.")
     config = _config(named)

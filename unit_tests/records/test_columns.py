@@ -77,6 +77,27 @@ class TestSchema:
         assert PLAIN.batch([row({})]).column("tags").type == pa.string()
 
 
+class TestChosenColumns:
+    def test_they_are_in_the_order_in_which_they_are_named(self):
+        chosen = Columns(SCHEMA, only=["state", "id", "where"])
+        fields = {"state": 1, "where": {"a": 1}, "name": 2, "other": 3}
+        assert chosen.schema.names == ["state", "id", "where"]
+        assert chosen.batch([row(fields)]).to_pylist() == [{"state": 1, "id": "a", "where": '{"a": 1}'}]
+
+    def test_what_is_not_chosen_is_not_decoded(self):
+        broken = b'{"state":1,"sum":1e999999,"name":"x"}'
+        assert Columns(SCHEMA, only=["state"]).batch([row(broken)]).to_pylist() == [{"state": 1}]
+
+    def test_the_unknown_fields_are_the_same_whatever_is_chosen_beside_them(self):
+        chosen = Columns(SCHEMA, only=["unknownFields"])
+        fields = {"state": "no number", "other": 3}
+        [found] = chosen.batch([row(fields)]).to_pylist()
+        assert json.loads(found["unknownFields"]) == one(fields)["unknownFields"] == fields
+
+    def test_the_envelope_need_not_be_chosen(self):
+        assert Columns(SCHEMA, only=["name"]).batch([row({"name": "n", "type": "own"})]).to_pylist() == [{"name": "n"}]
+
+
 class TestValues:
     def test_each_value_is_in_its_column(self):
         found = one({

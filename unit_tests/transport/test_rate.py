@@ -566,3 +566,20 @@ def test_threads_learn_the_rate_of_a_server_together() -> None:
     assert outcomes.count(True) == 60
     assert outcomes.count(False) <= 12
     assert 2 <= time.monotonic() - started < 15
+
+
+def test_spread_requests_are_as_far_apart_as_the_ceiling_says_and_the_first_waits_too():
+    simulation = Simulation()
+    left = []
+
+    def work() -> None:
+        for _ in range(2):
+            rate = Rate(60, spread=True, clock=simulation.clock, wait=simulation.wait)
+            for _ in range(3):
+                rate.acquire()
+                left.append(simulation.now)
+
+    simulation.start(work)
+    simulation.run()
+    assert min(after - before for before, after in pairwise([0.0, *left])) >= 1
+    assert left[-1] < 6.5

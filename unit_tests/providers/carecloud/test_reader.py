@@ -154,3 +154,10 @@ def test_events_without_a_time_are_noted_once_each() -> None:
     feed = Feed([None, None])
     feed.read(*DAYS)
     assert feed.stream.undated == {"zero"}
+
+
+@pytest.mark.parametrize("filters", [True, False])
+def test_a_slice_that_is_not_for_events_without_a_time_has_none(filters: bool) -> None:
+    feed = Feed(EVENTS, filters=filters)
+    part = Slice("2024-02-02T00:00:00Z", "2024-02-03T23:59:59Z", undated=False)
+    assert [record["id"] for record in records(feed.reader.read(part))] == EVENTS[2:]
