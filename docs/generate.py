@@ -206,6 +206,16 @@ def _type(field: Json) -> str:
     return " or ".join(kind for kind in kinds if kind != "null")
 
 
+def systems() -> Iterator[str]:
+    """The pages of the systems."""
+    yield ", ".join(f"[{_title(name)}](providers/{name}.md)" for name in providers.names())
+
+
+def folders() -> Iterator[str]:
+    """The folders of the systems."""
+    yield ", ".join(f"[{name}]({name})" for name in providers.names())
+
+
 # --- files that are no pages
 
 
@@ -277,7 +287,7 @@ def _table(head: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequenc
 KINDS: Mapping[str, Callable[..., Iterator[str]]] = {
     function.__name__: function
     for function in (
-        *(common_configuration, configuration, streams, stream_overview, fields, entities, pictures),
+        *(common_configuration, configuration, streams, stream_overview, fields, entities, systems, folders, pictures),
         *(claims.speed, claims.requests_a_second, claims.requests_of_contacts, claims.sync_times),
         *(claims.memory, claims.state),
     )
