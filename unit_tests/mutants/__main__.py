@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from cosmic_ray import plugins
 from cosmic_ray.ast import ast_nodes, get_ast_from_path
 from cosmic_ray.mutating import mutate_and_test
@@ -105,10 +107,14 @@ def sample(number: int, seed: int) -> list[Mutant]:
 class Tests:
     """Which tests run a line, and how long they take."""
 
-    def __init__(self, coverage: Path, durations: Path) -> None:
+    def __init__(self, coverage: Path, noted: Path) -> None:
         self._data = CoverageData(str(coverage))
         self._data.read()
-        self._seconds: Mapping[str, float] = json.loads(durations.read_text(encoding="utf-8"))
+        found = json.loads(noted.read_text(encoding="utf-8"))
+        self._seconds: Mapping[str, float] = found["seconds"]
+        self._failed = frozenset(found["failed"])
+        for name in sorted(self._failed):
+            print(f"{name} fails without any change, and is left out.")
         self._files = {Path(name).as_posix(): name for name in self._data.measured_files()}
 
     def of(self, mutant: Mutant) -> list[str]:
@@ -119,7 +125,7 @@ class Tests:
         found = {context for line in lines for context in contexts.get(line, ())}
         if "" in found:
             found = {context for each in contexts.values() for context in each}
-        names = {context.rpartition("|")[0] for context in found if context}
+        names = {context.rpartition("|")[0] for context in found if context} - self._failed
         return sorted(names, key=lambda name: (own_tests(mutant.path) not in name, self._seconds.get(name, 0.0), name))
 
     def others(self, chosen: Collection[str]) -> list[str]:
@@ -152,14 +158,19 @@ def known_tests() -> Tests:
     """What runs which line, from a run of all unit tests, unless the code is that of the last one."""
     code = b"".join(path.read_bytes() for path in sorted(Path("source_events").rglob("*.py")))
     folder = KEPT / hashlib.sha256(code).hexdigest()[:16]
-    if not (folder / "seconds.json").is_file():
+    if not (folder / "tests.json").is_file():
         print("All unit tests are run, to see which lines each of them runs: some minutes ...", flush=True)
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(KEPT, ignore_errors=True)
+        folder.mkdir(parents=True)
         environment = {**os.environ, NOTE: str(folder / "noted.json"), "COVERAGE_FILE": str(folder / "coverage")}
         command = [*PYTEST, "--cov=source_events", "--cov-context=test", "--cov-report=", "unit_tests"]
-        subprocess.run(command, env=environment, check=True)
-        (folder / "noted.json").rename(folder / "seconds.json")
-    return Tests(folder / "coverage", folder / "seconds.json")
+        if subprocess.run(command, env=environment).returncode not in (
+            pytest.ExitCode.OK,
+            pytest.ExitCode.TESTS_FAILED,
+        ):
+            raise RuntimeError("The unit tests cannot be run.")
+        (folder / "noted.json").rename(folder / "tests.json")
+    return Tests(folder / "coverage", folder / "tests.json")
 
 
 def is_killed(mutant: Mutant, tests: Tests, listed: Path) -> tuple[bool, str]:

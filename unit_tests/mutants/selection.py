@@ -11,15 +11,18 @@ import pytest
 NOTE, LIST = "MUTANTS_NOTE", "MUTANTS_LIST"
 """Variables of the environment with the file to write, or to read."""
 seconds: dict[str, float] = {}
+failed: list[str] = []
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     seconds[report.nodeid] = round(seconds.get(report.nodeid, 0.0) + report.duration, 3)
+    if report.failed:
+        failed.append(report.nodeid)
 
 
 def pytest_sessionfinish() -> None:
     if path := os.environ.get(NOTE):
-        Path(path).write_text(json.dumps(seconds), encoding="utf-8")
+        Path(path).write_text(json.dumps({"seconds": seconds, "failed": failed}), encoding="utf-8")
 
 
 @pytest.hookimpl(trylast=True)
