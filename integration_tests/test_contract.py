@@ -60,7 +60,11 @@ paths:
   /customers/{customer_id}/events:
     parameters: [{name: customer_id, in: path, required: true, schema: {type: string}}]
     get: {parameters: *events, responses: *responses}
+  /customers: {get: {parameters: *events, responses: *responses}}
   /event-types: {get: {parameters: *events, responses: *responses}}
+  /event-types/{event_type_id}/event-properties:
+    parameters: [{name: event_type_id, in: path, required: true, schema: {type: string}}]
+    get: {parameters: *events, responses: *responses}
   /event-groups: {get: {parameters: *events, responses: *responses}}
   /event-properties: {get: {parameters: *events, responses: *responses}}
 components:

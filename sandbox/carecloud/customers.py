@@ -21,16 +21,25 @@ def customer(key: str, number: int, last_change: str | None) -> dict[str, Any]:
     return {
         "customer_id": key,
         "personal_information": {
-            "gender": number % 3,
+            "gender": 1 + number % 5,
             "first_name": first,
             "last_name": f"No. {number}",
             "birthdate": "1980-01-01",
             "email": f"contact-{number}@example.com",
             "phone": f"+420555{number:06d}",
+            "language_id": "cs",
             "address": {"address1": "Náměstí 1 \u2028", "city": "Praha", "zip": "110 00", "country_code": "cz"},
-            "agreement": {"agreement_gtc": 1, "agreement_marketing_communication": number % 2},
+            "agreement": {
+                "agreement_gtc": 1,
+                "agreement_profiling": 2,
+                "agreement_marketing_communication": number % 2,
+                "custom_agreements": [],
+            },
+            "consents": [
+                {"consent_id": identifier("newsletter"), "consent_value": 1, "last_change": "2024-01-02 03:04:05"}
+            ],
         },
-        "doi_email": number % 2 == 0,
+        "doi_email": "2023-06-23 11:47:22" if number % 2 == 0 else "0000-00-00 00:00:00",
         "doi_phone": None,
         "last_change": "0000-00-00 00:00:00" if number % 13 == 12 else last_change,
         "state": 0 if number % 23 == 22 else 1,

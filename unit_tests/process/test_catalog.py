@@ -38,8 +38,8 @@ def test_streams_that_are_named_come_once_and_in_this_order():
 
 
 def test_a_stream_that_there_is_not_is_an_error():
-    with pytest.raises(InvalidDocument, match=r"no stream `contact_event` \(did you mean `contact_events`\?\)"):
-        catalogue(configuration(), ["org_events", "contact_event"])
+    with pytest.raises(InvalidDocument, match=r"no stream `org_event` \(did you mean `org_events`\?\)"):
+        catalogue(configuration(), ["org_events", "org_event"])
 
 
 def test_a_stream_with_a_cursor_is_appended_and_deduplicated():

@@ -112,5 +112,7 @@ class TestStream:
         assert self.name(swipe_one) == "contact_events"
 
     def test_one_that_there_is_not_is_an_error(self, network):
-        with pytest.raises(InvalidDocument, match="There is no stream `visits`; the streams are: contact_events, "):
+        with pytest.raises(
+            InvalidDocument, match="There is no stream `visits`; the streams are: contact_events, contacts, "
+        ):
             self.name(name="visits")

@@ -132,6 +132,7 @@ def test_events_have_the_envelope_that_all_providers_share(provider, name):
         ("carecloud", "event_properties", "last_change"),
         ("carecloud", "event_type_properties", "last_change"),
         ("carecloud", "contacts", "last_change"),
+        ("carecloud", "contacts", "doi_email"),
         ("cloud4wi", "contacts", "created"),
         ("cloud4wi", "contacts", "metrics.lastVisitDateBusiness"),
         ("app_market", "events", "created_on"),
