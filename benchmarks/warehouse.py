@@ -26,7 +26,7 @@ import msgspec
 import psycopg2
 import pyarrow.parquet as pq
 
-from benchmarks.__main__ import RESULTS, versions, write
+from benchmarks.__main__ import RESULTS, write
 from benchmarks.completeness import Incomplete, airbyte, check_numbers
 from benchmarks.cost import Cost, measure, median
 from benchmarks.measured import TICK, cpu_so_far, descendants
@@ -45,6 +45,7 @@ PART = "warehouse"
 PYAIRBYTE = Path(os.environ.get("DEMO_PYTHON") or PROJECT / ".venv-demo/bin/python")
 TARGET_DUCKDB = PROJECT / ".venv-bench-duckdb/bin/target-duckdb"
 TARGET_POSTGRES = PEERS.with_name("target-postgres")
+DUCKDB_TARGET_PYTHON, POSTGRES_TARGET = TARGET_DUCKDB.with_name("python"), "meltanolabs-target-postgres"
 INSTALLED = Path(sys.executable).with_name("source-events")
 """The connector's own program, which PyAirbyte starts."""
 FILE = "warehouse.duckdb"
@@ -422,7 +423,8 @@ TARGETS = (
 
 def as_markdown(content: Mapping[str, Any]) -> str:
     about, rows = content["machine"], [arrival_of(figures) for figures in content["ways"]]
-    named = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    used = {**about["versions"], **content["meltano"]}
+    named = ", ".join(f"{name} {version}" for name, version in used.items())
     lines = [
         "# To the warehouse",
         "",
@@ -488,19 +490,28 @@ def figures_of(row: Arrival) -> dict[str, Any]:
     return {**asdict(row), "cpu_per_million": round(row.per_million, 3)}
 
 
-def versions_of_peers() -> dict[str, str]:
-    """Beside those of the benchmark: of what loads and of the warehouses."""
-    found = {**versions(), "duckdb": duckdb.__version__}
-    for python, package in (
+def installed(python: str | Path, package: str) -> Iterator[tuple[str, str]]:
+    """The package and its version, where that environment has it."""
+    code = f"from importlib.metadata import version; print(version({package!r}))"
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True) if Path(python).exists() else None
+    if done and done.returncode == 0:
+        yield package, done.stdout.strip()
+
+
+def packages() -> dict[str, str]:
+    """What loads, and the warehouse in the process."""
+    places = (
+        (sys.executable, "airbyte-cdk"),
+        (sys.executable, "dlt"),
+        (sys.executable, "duckdb"),
         (PYAIRBYTE, "airbyte"),
-        (PEERS, "meltanolabs-target-postgres"),
-        (TARGET_DUCKDB.with_name("python"), "target-duckdb"),
-    ):
-        code = f"from importlib.metadata import version; print(version({package!r}))"
-        done = subprocess.run([python, "-c", code], capture_output=True, text=True) if python.exists() else None
-        if done and done.returncode == 0:
-            found[package] = done.stdout.strip()
-    return found
+    )
+    return dict(each for python, package in places for each in installed(python, package))
+
+
+def packages_of_meltano() -> dict[str, str]:
+    places = ((PEERS, "singer-sdk"), (PEERS, POSTGRES_TARGET), (DUCKDB_TARGET_PYTHON, "target-duckdb"))
+    return dict(each for python, package in places for each in installed(python, package))
 
 
 def main() -> None:
@@ -519,7 +530,8 @@ def main() -> None:
     rows, others = compare(scale, [way for way in chosen if way.name not in missing])
     content = {
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
-        "machine": machine(versions_of_peers()),
+        "machine": machine(packages()),
+        "meltano": packages_of_meltano(),
         "scale": {"events": scale.events, "rounds": scale.rounds},
         "others": {"median": round(max(statistics.median(others), 0), 2), "most": round(max(others), 2)},
         "missing": missing + [way.name for way in chosen if way.name not in [*missing, *(row.program for row in rows)]],

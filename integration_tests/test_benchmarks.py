@@ -115,6 +115,18 @@ class TestComparison:
         with pytest.raises(Incomplete):
             check_numbers([f"{number:032x}l" for number in numbers], range(3))
 
+    def test_adds_up_what_a_program_starts(self) -> None:
+        """Two processes, each with a second's work and a hundred megabytes, of which one starts the other."""
+        work = (
+            "import time; kept = b'x' * 100_000_000; begin = time.process_time()\n"
+            "while time.process_time() - begin < 1: pass"
+        )
+        start = f"import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', {work!r}])"
+        both = f"{start}\n{work}\nchild.wait()"
+        cost = measure([sys.executable, "-c", both], tree=True)
+        assert 2 <= cost.cpu < 3
+        assert 200 < cost.memory < 300
+
     def test_says_why_a_program_failed(self) -> None:
         with pytest.raises(RuntimeError, match="no such luck"):
             measure([sys.executable, "-c", "import sys; sys.exit('no such luck')"])

@@ -123,12 +123,16 @@ NO_MESSAGES = (
     "read everything again, and replace the tables",
     "JSON: ",
     "write detailed log messages too",
-    # What `preview` says beneath a table.
+    # What `preview` says while it reads, and beneath a table.
+    "…: looking for records",
     "\nNot shown: …",
     # What `load` says while it runs and at its end, and what it asks a warehouse.
     "…: asking the warehouse how far",
     "…: … records read, loading them",
-    "To go on: …",
+    "…: … records loaded, counting the rows",
+    "What was read of …, by type",
+    "… is no number of hours",
+    "\nTo go on: …",
     "SELECT ",
     # What only those meet who change the connector.
     "module … has no attribute …",

@@ -373,8 +373,8 @@ class TestPeople:
         with (tmp_path / "summary").open("wb") as file:
             status, written = run_at_terminal(slow, file)
         assert (status, seen(written)) == (0, [])
-        assert re.search(r"━.* \d+% 2/2 contact_events: \d+ of 60 contacts, [\d,]+ records\r", written)
-        assert " 1/2 org_events: 1,500 records read, loading them" in written
+        assert re.search(r"━.* \d+% 2/4 contact_events: \d+ of 60 contacts, [\d,]+ records\r", written)
+        assert " 1/4 org_events: 1,500 records read, loading them" in written
         lines = (tmp_path / "summary").read_text(encoding="utf-8").splitlines()
         place = lines.index("What was read of org_events, by type, 2024-01-01 to 2024-02-29")
         head, rule, *rows = lines[place + 1 : lines.index("", place)]
