@@ -14,7 +14,7 @@ import pytest
 
 from integration_tests.secrecy import forms_of, secrets_of
 from integration_tests.spark.conftest import Frame, configuration
-from integration_tests.test_arrow import STREAMS
+from integration_tests.test_arrow import EACH
 from sandbox.process import Sandbox
 from source_events import arrow
 
@@ -54,7 +54,7 @@ def comparable(rows: list[dict[str, Any]]) -> Counter[str]:
     return Counter(json.dumps({name: moment(value) for name, value in row.items()}, sort_keys=True) for row in rows)
 
 
-@pytest.mark.parametrize(("provider", "stream"), STREAMS)
+@pytest.mark.parametrize(("provider", "stream"), EACH)
 def test_the_rows_are_those_of_arrow(sandbox: Sandbox, frame: Frame, provider: str, stream: str) -> None:
     config = configuration(sandbox, provider)
     table = frame(config, stream).toArrow()

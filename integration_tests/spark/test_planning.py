@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from integration_tests.spark.conftest import configuration
-from integration_tests.test_arrow import STREAMS
+from integration_tests.test_arrow import EACH
 from sandbox.process import Sandbox
 from source_events import SourceEvents, arrow
 from source_events.components.windows import SECOND, Slice
@@ -53,7 +53,7 @@ def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_small_parts")
-@pytest.mark.parametrize(("provider", "stream"), STREAMS)
+@pytest.mark.parametrize(("provider", "stream"), EACH)
 def test_the_parts_have_each_record_once(sandbox: Sandbox, provider: str, stream: str) -> None:
     config = configuration(sandbox, provider, window_size="P30D")
     portions = planned(config, stream)
