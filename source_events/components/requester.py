@@ -257,8 +257,7 @@ class Requester:
         self._runtime.wait(seconds)
 
     def _tell(self, state: RetryCallState) -> None:
-        wait = state.next_action.sleep if state.next_action else 0.0
-        logger.info(f"{_problem(state)} {self._counted(state)}. The next attempt is in {wait:.1f} s.")
+        logger.info(f"{_problem(state)} {self._counted(state)}. The next attempt is in {state.upcoming_sleep:.1f} s.")
 
     def _give_up(self, state: RetryCallState) -> NoReturn:
         passing = _error(state)

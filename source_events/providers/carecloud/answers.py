@@ -44,7 +44,7 @@ class Named(Struct, kw_only=True):
     eventId: Raw = ABSENT
 
 
-class _Event(Named, kw_only=True):
+class _Event(Named):
     """`property_records` needs the include flag; installations before December 2023 do not know it."""
 
     event_id: str | int

@@ -41,6 +41,10 @@ class TestAnswers:
             ({"data": {"a": ["private"], "b": []}}, "object with {data: dict}"),
             ("private", "str"),
             (None, "NoneType"),
+            (
+                {"a" * 51: 1} | {f"f{number}": 1 for number in range(20)},
+                f"object with {{{'a' * 50}: int, {', '.join(f'f{number}: int' for number in range(19))}}}",
+            ),
         ],
     )
     def test_an_unknown_form_shows_its_shape_and_no_data(self, body: Any, shape: str) -> None:

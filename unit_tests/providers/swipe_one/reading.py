@@ -11,7 +11,7 @@ from source_events.components.selection import EventSelection
 from source_events.components.windows import Slice
 from source_events.providers.swipe_one.answers import EventDecoder
 from source_events.providers.swipe_one.reader import EventReader
-from source_events.runtime import Runtime
+from source_events.runtime import Runtime, StreamCounts
 from unit_tests.decoders import decoder_of
 from unit_tests.parts import Endpoint, completed, records
 
@@ -38,6 +38,7 @@ class Pages(Endpoint):
         super().__init__(events())
         self.events, self.length, self.before_page = events_, length, before_page
         self.count: Callable[[list[Json]], int | None] = len
+        self.counts: StreamCounts | None = None
 
     @property
     def numbers(self) -> list[int]:
@@ -61,6 +62,8 @@ def read(pages: Endpoint, start: str = "2024-01-01T00:00:00Z", **config: Any) ->
     runtime = Runtime(1)
     pages.memory = runtime.memory
     stream = runtime.stream("contact_events")
+    if isinstance(pages, Pages):
+        pages.counts = stream.counts
     selection = EventSelection({**CONFIG, **config}, stream)
     reader = EventReader(runtime, stream, pages, NumberPaging(), selection)  # type: ignore[arg-type]
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_events.components.selection import OTHER_TYPES, OUTSIDE
 from source_events.providers.swipe_one.reader import ROWS_AT_ONCE
 from unit_tests.parts import Endpoint
 from unit_tests.providers.swipe_one.reading import Json, Pages, event, events, numbers, read
@@ -30,6 +31,14 @@ def test_paging_stops_at_the_first_page_that_is_older_than_the_start() -> None:
     pages = Pages([event(number, f"2024-07-{20 - number:02d}T00:00:00Z") for number in range(10)])
     assert numbers(read(pages, start="2024-07-17T00:00:00Z")) == [0, 1, 2, 3]
     assert pages.numbers == [1, 2, 3]
+
+
+def test_what_is_older_or_of_another_type_is_counted_as_left_out() -> None:
+    pages = Pages([event(number, f"2024-07-{20 - number:02d}T00:00:00Z") for number in range(7)], length=7)
+    pages.events[0]["type"] = "link_clicked"
+    assert numbers(read(pages, start="2024-07-17T00:00:00Z", event_types=["email_opened"])) == [1, 2, 3]
+    assert pages.counts is not None
+    assert (pages.counts.now.received, pages.counts.now.left_out) == (7, {OUTSIDE: 3, OTHER_TYPES: 1})
 
 
 def test_where_a_few_are_enough_it_asks_for_no_more() -> None:
