@@ -5,12 +5,10 @@ The records, the state and the guarantees are those of a sync. The extra `arrow`
 
 from __future__ import annotations
 
-import ctypes
 import logging
-import os
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from itertools import islice
 from types import TracebackType
 from typing import Any
@@ -35,12 +33,13 @@ with _logging_as_it_is():
     from isodate import parse_duration
     from msgspec import UNSET
 
+    from source_events.batches import Gathered, batches_of, keep_memory_together
     from source_events.components.contacts import NO_CONTACTS, BatchReader
     from source_events.components.cursors import BATCH_SIZE
     from source_events.components.division import read_together
     from source_events.components.partition import page_of
     from source_events.components.windows import Slice, moment
-    from source_events.records.columns import ROWS, Columns
+    from source_events.records.columns import Columns
     from source_events.records.page import Page
     from source_events.records.rows import Row
     from source_events.report import PeopleFilter, how_far, share
@@ -52,8 +51,6 @@ with _logging_as_it_is():
     from source_events.source import EventsDeclarativeSource, bind
 
 CURSOR = "createdAt"
-MOST_BYTES = 8 * 1024 * 1024
-"""What a batch has at most, if it is not of a single row."""
 
 
 def read(
@@ -215,36 +212,6 @@ def definition_of(source: EventsDeclarativeSource, stream: str) -> Mapping[str, 
     return definition
 
 
-def batches_of(page: Page, columns: Columns) -> list[pa.RecordBatch]:
-    """The records of a page, whose memory is released."""
-    try:
-        return list(columns.batches(page.rows))
-    finally:
-        page.release()
-        give_back_memory()
-
-
-def keep_memory_together() -> None:
-    """Let the threads that read use one arena of glibc: else each keeps what its largest pages took.
-
-    It is of the whole process, and takes nothing away from it: only further arenas are not begun. Whoever has set
-    MALLOC_ARENA_MAX has decided otherwise.
-    """
-    if "MALLOC_ARENA_MAX" not in os.environ:
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
-
-
-M_ARENA_MAX = -8
-
-
-def give_back_memory() -> None:
-    """Of the memory that a page took, glibc keeps most for the thread that read it; Arrow keeps its part, too."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
-    pa.default_memory_pool().release_unused()
-
-
 @contextmanager
 def _log_for_people(*loggers: logging.Logger) -> Iterator[None]:
     people = PeopleFilter()
@@ -261,42 +228,6 @@ def reached_by(state: Mapping[str, Any] | None) -> str | None:
     """The time, to the second, up to which a state says that all has been read."""
     time = ((state or {}).get("stream", {}).get("stream_state") or {}).get(CURSOR)
     return f"{time[:19]}Z" if isinstance(time, str) else None
-
-
-class Gathered:
-    """Puts small batches together and divides large ones, so that each is worth handing over and none is too large."""
-
-    def __init__(self) -> None:
-        self._batches: list[pa.RecordBatch] = []
-        self._rows = 0
-        self._bytes = 0
-
-    def add(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Add these, and hand over those before for which there is no place then."""
-        for batch in batches:
-            for part in _parts(batch):
-                if self._rows + part.num_rows > ROWS or self._bytes + part.nbytes > MOST_BYTES:
-                    yield from self.take()
-                self._batches.append(part)
-                self._rows += part.num_rows
-                self._bytes += part.nbytes
-
-    def take(self) -> Iterator[pa.RecordBatch]:
-        """Hand over what there is, as one batch."""
-        batches, self._batches, self._rows, self._bytes = self._batches, [], 0, 0
-        if batches:
-            batch = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
-            del batches
-            yield batch
-
-
-def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    if batch.num_rows < 2 or batch.nbytes <= MOST_BYTES:
-        yield batch
-        return
-    half = batch.num_rows // 2
-    yield from _parts(batch.slice(0, half))
-    yield from _parts(batch.slice(half))
 
 
 class Events:

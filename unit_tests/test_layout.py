@@ -11,7 +11,8 @@ LINES = (
     ("cli",),
     ("process",),
     ("load", "spark"),
-    ("arrow", "parquet", "tally"),
+    ("warehouse", "arrow", "parquet", "tally"),
+    ("batches",),
     ("source",),
     ("restrictions",),
     ("report",),
@@ -35,10 +36,7 @@ OF_OTHERS = {
 """What a part leaves to others."""
 
 MOST_LINES = 350
-LONGER = {
-    "source_events.arrow": "a stream, and a slice of one for Spark, become batches in the same way",
-    "source_events.load": "an address, what is loaded there and what can go wrong on the way are told in one place",
-}
+LONGER: dict[str, str] = {}
 """Modules of more lines, each with its reason."""
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from source_events.load import StreamLoad, Warehouse, hide_password, warehouse_of, working_folder
+from source_events.load import StreamLoad
 from source_events.process.catalog import catalogue
 from source_events.process.entrypoint import prepare_memory
 from source_events.process.people import configuration_for_people, tell
@@ -23,6 +23,7 @@ from source_events.process.sparkline import sparkline
 from source_events.process.table import printable
 from source_events.process.unwritable import written
 from source_events.tally import Trends
+from source_events.warehouse import Warehouse, hide_password, warehouse_of, working_folder
 
 STOPPED = "source-events: stopped; load again: it goes on from what the warehouse has."
 MOST_PARTS, MOST_TYPES, LONGEST_TYPE = 26, 12, 24
