@@ -8,7 +8,7 @@ import threading
 import pyarrow as pa
 import pytest
 
-from source_events import arrow, batches
+from source_events import arrow
 from source_events.records.columns import ROWS
 from source_events.report import ReadFailed
 from source_events.settings.configuration import InvalidConfiguration
@@ -90,7 +90,7 @@ class TestRead:
         assert sorted(ids_of(batches), key=int) == [*map(str, range(ROWS + 1))]
 
     def test_a_batch_has_a_bounded_number_of_bytes(self, network, monkeypatch):
-        monkeypatch.setattr(batches, "MOST_BYTES", 2000)
+        monkeypatch.setattr("source_events.batches.MOST_BYTES", 2000)
         expect(network, responses.page([{**responses.event(str(n)), "new": "x" * 900} for n in range(7)], "s"))
         with arrow.read(configuration(), "org_events") as found:
             batches = list(found)
