@@ -118,9 +118,9 @@ def as_markdown(content: Mapping[str, Any]) -> str:
             "",
             "## CPU per record",
             "",
-            "Cloud4Wi's `org_events` from the sandbox, in `local[2]`, a hash of all columns summed up: the second run of "
-            "a query that has been planned. CPU is that of the whole tree of processes, the driver, Java, and the Python "
-            "workers, from the begin of the run to its end; the sandbox's is not in it.",
+            "Cloud4Wi's `org_events` from the sandbox, in `local[2]`, a hash of all columns summed up: the second run "
+            "of a query that has been planned. CPU is that of the whole tree of processes, the driver, Java, and the "
+            "Python workers, from the begin of the run to its end; the sandbox's is not in it.",
             "",
             *table(
                 ("source", "records", "CPU s", "CPU s per million", "times ours", "records/s"),

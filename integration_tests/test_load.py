@@ -355,6 +355,18 @@ def test_an_address_may_leave_the_password_to_postgres_and_have_its_short_scheme
     assert warehouse.ids("org_events") == once(sandbox.control.event_ids(SYSTEM))
 
 
+def test_what_a_bucket_is_given_again_is_not_called_new(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", (tmp_path / "bucket").as_uri())
+    for read in ("1,500", r"\d+"):
+        done = loader.run("filesystem", "--stream", "org_events")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert re.match(
+            rf"org_events  {read} read, added to what is there, also if it is there, createdAt ", done.stdout
+        )
+
+
 class TestPeople:
     """What is seen at a terminal."""
 

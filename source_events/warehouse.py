@@ -61,6 +61,8 @@ class Warehouse:
     """That of Parquet files."""
     question: Callable[[str], str] | None = None
     """A command that asks a table, by its name."""
+    merges: bool = True
+    """Whether a row that is there already is not added again."""
 
 
 def warehouse_of(to: str, dataset: str) -> Warehouse:
@@ -111,7 +113,8 @@ def warehouse_of(to: str, dataset: str) -> Warehouse:
             "parquet:FOLDER, or the name of a destination of dlt."
         )
     try:
-        return Warehouse(Destination.from_reference(to), to, "parquet" if to == "filesystem" else None)
+        bucket = to == "filesystem"
+        return Warehouse(Destination.from_reference(to), to, "parquet" if bucket else None, merges=not bucket)
     except UnknownDestinationModule:
         raise InvalidDocument(f"dlt has no destination `{to}`.") from None
 

@@ -4,8 +4,8 @@ SOURCE is `arrow`, this connector's data source; `tuples`, the same with a Pytho
 the least data source that does its work as the community's connectors do: one partition, `requests`, and for each
 record a tuple, for each of its fields a function that is chosen by the type. Each reads Cloud4Wi's `org_events`, and
 Spark looks at every value. What is said of each repeat: how many records there were, the seconds, and those of CPU of
-the whole tree of processes. That is this one, Java, which it starts, and the Python workers, which Java starts; of those that have
-ended the parent knows. Linux only.
+the whole tree of processes. That is this one, Java, which it starts, and the Python workers, which Java starts; of
+those that have ended the parent knows. Linux only.
 """
 
 from __future__ import annotations

@@ -123,6 +123,8 @@ def account(load: StreamLoad) -> str:
     parts = [f"{load.read:,} read"]
     if load.new is not None:
         parts += [f"{load.new:,} new", f"{load.read - load.new:,} again"]
+    elif not load.warehouse.merges:
+        parts.append("added to what is there, also if it is there")
     if load.first and load.last:
         parts.append(f"createdAt {moment(load.first)} to {moment(load.last)}")
     if load.failure:
