@@ -13,6 +13,7 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ProtocolError, ProxyError, ReadTimeoutError, SSLError
 
 from source_events.components import requester
+from source_events.components.errors import excerpt
 from source_events.transport.network import Network
 from unit_tests.exchange import Response
 from unit_tests.providers.cloud4wi import requests, responses
@@ -209,6 +210,16 @@ class TestRetries:
         assert read("org_events").ids() == ["a"]
         assert waits == [1.0, 2.0]
 
+    def test_each_attempt_is_told_with_the_wait_before_the_next(self, network, log):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, Response(b"{}", 503), Response(b"{}", 503), responses.page([responses.event("a")]))
+        read("org_events")
+        told = [record.getMessage() for record in log.records if "next attempt" in record.getMessage()]
+        assert told == [
+            "The API answered 503 (attempt 1 of 8). The next attempt is in 1.0 s.",
+            "The API answered 503 (attempt 2 of 8). The next attempt is in 2.0 s.",
+        ]
+
     @pytest.mark.parametrize(("trouble", "words"), TROUBLES)
     def test_after_eight_attempts_the_error_says_what_was_wrong_and_no_secrets(self, network, waits, trouble, words):
         network.expect(LOGIN, responses.token("the-token"))
@@ -388,3 +399,7 @@ class TestRetryAfter:
 
     def test_the_wait_stops_growing_at_about_a_minute(self, wait):
         assert wait(attempt=7) == 64.0
+
+
+def test_of_what_an_api_says_a_line_is_told():
+    assert excerpt(" a \n b " + "x" * 300) == "a b " + "x" * 196

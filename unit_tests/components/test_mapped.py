@@ -105,6 +105,14 @@ class TestEvents:
 ROW = {**EVENT, "metric": {"type": "m", "id": 3}}
 
 
+@pytest.mark.parametrize("body", [b'{"data":null}', b'{"data":{}}', b'{"data":{"list":null}}', b"{}"])
+def test_null_is_an_empty_list_but_not_where_the_list_would_be_within(body):
+    decoder = events(rows="data.list.rows")
+    assert decoder.decode(b'{"data":{"list":{"rows":null}}}').rows == []
+    with pytest.raises(msgspec.ValidationError, match=r"Object missing required field `data\.list\.rows`"):
+        decoder.decode(body)
+
+
 class TestIncluded:
     @staticmethod
     def body(row: dict[str, Any], *included: dict[str, Any]) -> dict[str, Any]:

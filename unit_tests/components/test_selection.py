@@ -10,12 +10,13 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from msgspec import Raw
 
-from source_events.components.selection import EventSelection, Selection
+from source_events.components.selection import EventSelection, Selection, unreadable_time
 from source_events.components.windows import Slice
 from source_events.providers.cloud4wi.answers import EventDecoder
 from source_events.records.lines import splice
 from source_events.records.page import Page
 from source_events.records.rows import Envelope, Identity, Row
+from source_events.records.times import UnreadableTime
 from source_events.runtime import Runtime, StreamRun
 from unit_tests.parts import completed
 from unit_tests.providers.cloud4wi import responses
@@ -208,6 +209,10 @@ class TestLatest:
             filtered(["2024-01-01T12:00:00Z", time])
         assert caught.value.failure_type is FailureType.system_error
         assert caught.value.message == f"Record 1 has a time that cannot be read: {time!r}.{said}"
+
+    def test_no_more_than_a_hundred_characters_of_each_are_told(self):
+        error = unreadable_time(UnreadableTime("x" * 101, "i" * 101))
+        assert error.message == f"Record {'i' * 100} has a time that cannot be read: '{'x' * 100}'."
 
     def test_it_fails_also_where_the_record_is_of_no_wanted_type(self):
         with pytest.raises(AirbyteTracedException, match="Record 0 "):

@@ -107,6 +107,10 @@ class TestMistakes:
             "It knows `config`, `window.start`, `window.end` and, as {{ contact }}, the contact."
         )
 
+    def test_of_several_the_first_in_the_alphabet_is_named(self):
+        with pytest.raises(InvalidManifest, match="speaks of `apple`"):
+            Template("{{ zebra }}{{ apple }}{{ moon }}", CONFIG)
+
     @pytest.mark.parametrize(
         "value",
         [

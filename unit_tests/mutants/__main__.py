@@ -28,6 +28,7 @@ from cosmic_ray.ast import ast_nodes, get_ast_from_path
 from cosmic_ray.mutating import mutate_and_test
 from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome
 from coverage import CoverageData
+from parso.tree import NodeOrLeaf
 
 from unit_tests.mutants.selection import LIST, NOTE
 
@@ -86,11 +87,21 @@ def mutants(path: Path) -> Iterator[Mutant]:
     for family, operators in FAMILIES.items():
         for operator in operators:
             found = plugins.get_operator(f"core/{operator}")()
-            positions = [(node.type, place) for node in nodes for place in found.mutation_positions(node)]
-            for occurrence, (kind, (start, end)) in enumerate(positions):
-                # An assertion in the code is for the reader, and for mypy.
-                if kind != "assert_stmt":
+            positions = [(node, place) for node in nodes for place in found.mutation_positions(node)]
+            for occurrence, (node, (start, end)) in enumerate(positions):
+                if does_something(node):
                     yield Mutant(family, path, operator, occurrence, start, end)
+
+
+def does_something(node: NodeOrLeaf | None) -> bool:
+    """Assertions are for the reader and for mypy, and so is what a class is declared to be, such as `frozen=True`."""
+    while node is not None:
+        if node.type in ("assert_stmt", "decorator", "classdef"):
+            return False
+        if node.type == "suite":
+            return True
+        node = node.parent
+    return True
 
 
 def sample(number: int, seed: int) -> list[Mutant]:

@@ -113,6 +113,13 @@ class TestValues:
         ]  # fmt: skip
         assert found["unknownFields"] is None
 
+    def test_a_text_that_looks_like_what_stands_for_none_is_itself(self):
+        names = ["\x1e", None, "\x1f", "", None, "a\x1fb"]
+        batch = COLUMNS.batch([row({} if name is None else {"name": name}) for name in names])
+        assert batch.column("name").to_pylist() == names
+        batch = COLUMNS.batch([row({"name": "\x1e"}), row({})])
+        assert batch.column("name").to_pylist() == ["\x1e", None]
+
     def test_absent_and_null_are_null(self):
         nulls = dict.fromkeys(NATIVE)
         batch = COLUMNS.batch([row({}), row(nulls)])

@@ -8,9 +8,21 @@ from pathlib import Path
 import pytest
 from airbyte_cdk.models import FailureType
 
-from source_events.settings.documents import InvalidDocument, name_of
+from source_events.settings.documents import InvalidDocument, name_of, read_document
 from source_events.source import SourceEvents
 from unit_tests.reading import configuration
+
+
+@pytest.mark.parametrize(("problem", "told"), [("a\nb.", "a b"), ("x" * 301, "x" * 300), ("", "ValueError")])
+def test_what_is_wrong_is_told_on_a_line(tmp_path, problem, told):
+    def load(document: object) -> None:
+        raise ValueError(problem)
+
+    path = tmp_path / "state.json"
+    path.write_text("[]")
+    with pytest.raises(InvalidDocument) as caught:
+        read_document("state", str(path), load)
+    assert caught.value.message == f"The state file {path} is not valid: {told}."
 
 
 class TestDocuments:

@@ -246,6 +246,12 @@ class TestContacts:
         answer, contacts = self.decoded({"customers": [], "sid": "s"})
         assert (answer.rows, answer.token, contacts) == ([], "s", [])
 
+    def test_of_many_lists_with_long_names_some_are_told(self):
+        body = {"n" * 51: []} | {f"l{number}": [] for number in range(20)}
+        told = ", ".join(["n" * 50, *(f"l{number}" for number in range(19))])
+        with pytest.raises(AirbyteTracedException, match=rf"several lists \({told}\)"):
+            self.decoded(body)
+
     def test_several_lists_are_an_error_that_names_them(self):
         with pytest.raises(AirbyteTracedException, match=r"several lists \(customers, segments\)"):
             self.decoded({"customers": [{"cid": "c"}], "segments": []})
