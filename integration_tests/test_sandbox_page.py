@@ -289,5 +289,5 @@ class TestConfigurations:
             said = [shell(command, tmp_path) for command in commands]
         assert any('"SUCCEEDED"' in text for text in said)
         records = (tmp_path / "messages.jsonl").read_text(encoding="utf-8").count('"RECORD"')
-        # The catalogue has the events of the organisation, and those of its contacts.
-        assert records == 2 * (50 + 19)
+        # The catalogue has the events of the organisation, and those of its contacts; these, and the places.
+        assert records == 2 * (50 + 19) + (50 + 2) + 9
