@@ -131,6 +131,7 @@ NO_MESSAGES = (
     "…: … records read, loading them",
     "…: … records loaded, counting the rows",
     "What was read of …, by type",
+    "added to what is there",
     "… is no number of hours",
     "\nTo go on: …",
     "SELECT ",

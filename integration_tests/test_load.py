@@ -398,7 +398,11 @@ class TestPeople:
 
     @pytest.mark.parametrize("moment", ["asking the warehouse", "announced so far", "loading them"])
     def test_ctrl_c_is_answered_with_what_to_do(self, moment: str, slow: list[str]) -> None:
-        with running(slow, stdout=subprocess.DEVNULL) as (process, terminal):
+        # Drawn so often that no moment is missed.
+        hurry = "from source_events.process import progress; progress.DRAW_EVERY = 0.01; "
+        with running(
+            ["-c", f"{hurry}from source_events import cli; cli.run()", *slow[2:]], stdout=subprocess.DEVNULL
+        ) as (process, terminal):
             written = ""
             while moment not in written:
                 written += os.read(terminal, 1 << 16).decode()
