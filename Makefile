@@ -27,7 +27,7 @@ export DEMO_PYTHON := $(CURDIR)/$(DEMO_VENV)/bin/python
 export DBT := $(CURDIR)/$(DBT_VENV)/bin/dbt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit bench bench-quick bench-growth bench-workers bench-pages soak load-test image-test mutants \
+.PHONY: help demo test lint unit bench bench-quick bench-growth bench-workers bench-spark bench-pages soak load-test image-test mutants \
 	contract dist constraints form clean bench-warehouse spark-test
 
 help: ## list the targets
@@ -65,6 +65,9 @@ bench-workers: $(VENV)/installed $(BENCH_VENV)/installed ## requests a second by
 bench-warehouse: $(VENV)/installed $(BENCH_VENV)/installed $(BENCH_DUCKDB_VENV)/installed $(DEMO_VENV)/installed ## what the way to a warehouse costs beside other tools: half an hour
 	$(VENV)/bin/python -m benchmarks.warehouse
 	$(VENV)/bin/python -m benchmarks.render
+
+bench-spark: $(SPARK_VENV)/installed ## what a record costs in Spark, and time by number of executors: ten minutes
+	$(SPARK_VENV)/bin/python -m benchmarks.spark
 
 bench-pages: $(VENV)/installed $(BENCH_VENV)/installed ## write the results' pages and pictures anew, and what cites them
 	$(VENV)/bin/python -m benchmarks.render

@@ -25,7 +25,7 @@ from benchmarks.report import machine, table
 from sandbox.cloud4wi import CLIENT_KEY, CLIENT_SECRET, ORGANIZATION_ID
 from sandbox.process import Sandbox
 
-EVENTS = {"arrow": 600_000, "tuples": 150_000, "community": 100_000}
+EVENTS = {"arrow": 400_000, "tuples": 100_000, "community": 60_000}
 """As many as each program reads in some minutes at most."""
 REPEATS = 2
 NAMES = {
@@ -118,9 +118,9 @@ def as_markdown(content: Mapping[str, Any]) -> str:
             "",
             "## CPU per record",
             "",
-            "Cloud4Wi's `org_events` from the sandbox, in `local[2]`, a hash of all columns summed up: the second run "
-            "of a query that has been planned. CPU is that of the whole tree of processes, the driver, Java, and the "
-            "Python workers, from the begin of the run to its end; the sandbox's is not in it.",
+            "Cloud4Wi's `org_events` from the sandbox, in `local[2]`, a hash of all columns: the second run of a query "
+            "that has been planned. CPU is that of the whole tree of processes, the driver, Java, and the Python "
+            "workers, from the begin of the run to its end; the sandbox's is not in it.",
             "",
             *table(
                 ("source", "records", "CPU s", "CPU s per million", "times ours", "records/s"),
