@@ -11,6 +11,7 @@ from source_events.components import requester
 from source_events.runtime import Runtime
 from source_events.source import SourceEvents
 from source_events.transport.rate import Rate
+from unit_tests.exchange import Request, Response
 from unit_tests.providers.cloud4wi import requests, responses
 from unit_tests.reading import LOGGER, cloud4wi, configuration, read
 
@@ -220,3 +221,22 @@ class TestUseElsewhere:
         network.expect(requests.feed(*DAY, scroll="s", token="t3"), responses.empty())
         read("org_events")
         assert len(refused) == 1
+
+    def test_an_endpoint_that_has_answered_nothing_and_refuses_four_new_logins_lacks_the_permission(self, network):
+        tokens = iter(range(1, 100))
+        refused: list[str] = []
+
+        def answer(made: Request) -> Response:
+            if made.method == "POST":
+                return responses.token(f"new-{next(tokens)}")
+            if "/customers/" not in made.url:
+                return responses.page([responses.event("a")])
+            refused.append(dict(made.headers)["Authorization"])
+            return responses.error(403)
+
+        network.forget()
+        network.answer = answer  # type: ignore[method-assign]
+        error = read("contact_events", config=configuration(num_workers=1)).error()
+        assert error["failure_type"] == "config_error"
+        # Each attempt begins with a login, and makes another: it is the other's token that is counted.
+        assert len(set(refused)) == 2 * 4

@@ -49,6 +49,23 @@ class TestRows:
         assert [record.message for record in caplog.records if "time_zone" in record.message] == caplog.messages
         assert len(caplog.messages) == 1
 
+    @pytest.mark.parametrize(
+        ("time", "zone", "told"),
+        [
+            ("2024-01-31T00:00:01", "UTC", False),
+            ("2024-01-31T00:00:02", "UTC", True),
+            ("2023-12-31T23:59:58", "UTC", False),
+            ("2023-12-31T23:59:57", "UTC", True),
+            ("2024-01-31T13:00:01", "Asia/Tokyo", False),
+            ("2024-01-31T13:00:02", "Asia/Tokyo", True),
+        ],
+    )
+    def test_a_margin_of_what_was_asked_for_is_not_told(
+        self, caplog: pytest.LogCaptureFixture, time: str, zone: str, told: bool
+    ) -> None:
+        assert Reading(time_zone=zone).pages([event("stray", created_on=time)], []).ids == []
+        assert ["outside the time range" in message for message in caplog.messages] == [True] * told
+
     def test_what_is_left_out_is_counted_by_the_reason(self) -> None:
         reading = Reading(contact="c")
         reading.pages(

@@ -31,6 +31,7 @@ def test_listed_contacts_carry_the_time_of_their_creation_where_it_is_one() -> N
         yield page
 
     listed = ListedContacts(CONFIG, runtime, Slices(pages))  # type: ignore[arg-type]
+    assert not listed.by_creation
     found = [(contact.id, contact.created_at) for contact in listed.contacts("", "")]
     assert found == [("a", "2024-01-01T00:00:00.5Z"), ("b", None), ("c", None), ("d", "1970-01-01T00:00:05Z")]
     assert runtime.memory.used == 0
