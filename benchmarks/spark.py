@@ -27,7 +27,7 @@ from sandbox.process import Sandbox
 
 EVENTS = {"arrow": 400_000, "tuples": 100_000, "community": 60_000}
 """As many as each program reads in some minutes at most."""
-REPEATS = 2
+REPEATS = 3
 NAMES = {
     "arrow": "this connector",
     "tuples": "the same with tuples",
@@ -114,11 +114,11 @@ def as_markdown(content: Mapping[str, Any]) -> str:
             "# Spark",
             "",
             f"{content['date']}; {about['cores']} cores, {about['processor']}, Python {about['python']}; {packages}. "
-            f"Medians of {content['rounds']} interleaved rounds. Only ratios mean anything.",
+            f"{_rounds(content['rounds'])} Only ratios mean anything.",
             "",
             "## CPU per record",
             "",
-            "Cloud4Wi's `org_events` from the sandbox, in `local[2]`, a hash of all columns: the second run of a query "
+            "Cloud4Wi's `org_events` from the sandbox, in `local[2]`, a hash of all columns: the last run of a query "
             "that has been planned. CPU is that of the whole tree of processes, the driver, Java, and the Python "
             "workers, from the begin of the run to its end; the sandbox's is not in it.",
             "",
@@ -140,7 +140,7 @@ def as_markdown(content: Mapping[str, Any]) -> str:
             "## Time by number of executors",
             "",
             f"The API answers after {ANSWER_TIME * 1000:.0f} ms, {ROWS} events a page; `local-cluster[N,1,1024]`, one "
-            "task at a time on each executor, one request at a time in each task. The second run of a query; to plan "
+            "task at a time on each executor, one request at a time in each task. The last run of a query; to plan "
             "it takes another second or so before the first.",
             "",
             *table(
@@ -153,6 +153,10 @@ def as_markdown(content: Mapping[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _rounds(number: int) -> str:
+    return f"Medians of {number} interleaved rounds." if number > 1 else "One round."
 
 
 def main() -> None:
