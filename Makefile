@@ -37,7 +37,7 @@ demo: $(VENV)/installed $(DEMO_VENV)/installed ## load the sandbox's events into
 	$(DEMO_PYTHON) -m demo
 
 test: lint $(DEMO_VENV)/installed $(DBT_VENV)/installed ## lint, then all tests but those of loading, of Spark and of the container image
-	$(VENV)/bin/pytest -n 2 --dist loadfile -m "not image and not load and not spark" unit_tests integration_tests
+	$(VENV)/bin/pytest -n 3 --dist loadfile -m "not image and not load and not spark" unit_tests integration_tests
 
 lint: $(VENV)/installed ## ruff and mypy
 	$(VENV)/bin/ruff check

@@ -44,10 +44,10 @@ def read_back(account: Account, config: Json, events: Sequence[Event], timeout: 
 
 
 def _event_streams(output: Output) -> Iterator[str]:
-    """Those with a cursor: everything else is a list of what events refer to."""
+    """Those with the events' cursor: everything else is a list of what events refer to."""
     for message in output.messages:
         for stream in message.get("catalog", {}).get("streams", ()):
-            if "incremental" in stream["supported_sync_modes"]:
+            if stream.get("default_cursor_field") == ["createdAt"]:
                 yield stream["name"]
 
 

@@ -35,7 +35,8 @@ class Passing(Exception):
 
     `problem` is a sentence without a full stop, `advice` says what to do if it does not pass, `retry_after` are the
     seconds that the API asks to wait. `lost`: an answer may have been lost on the way. `crowded`: there are too many
-    requests. `everywhere`: no other request will fare better.
+    requests. `everywhere`: no other request will fare better. `otherwise` is what it means if it does not pass in a few
+    attempts.
     """
 
     def __init__(
@@ -47,9 +48,11 @@ class Passing(Exception):
         lost: bool = False,
         crowded: bool = False,
         everywhere: bool = False,
+        otherwise: Refused | None = None,
     ) -> None:
         super().__init__(problem)
         self.problem = problem
+        self.otherwise = otherwise
         self.advice = advice
         self.retry_after = retry_after
         self.lost = lost
@@ -184,14 +187,15 @@ def unanswered(error: Exception) -> Passing | Refused:
     return Passing(found.problem, found.advice, lost=True, everywhere=True)
 
 
-def undocumented(reply: Reply, error: msgspec.DecodeError) -> Passing | Refused:
+def undocumented(reply: Reply, error: msgspec.DecodeError) -> Passing:
     """What it means that a successful answer is not the documented JSON.
 
-    A page of a proxy, or half of an answer, passes. JSON of another form is what the API answers, however often it is
-    asked.
+    A page of a proxy, or half of an answer, passes. JSON of another form is soon what the API answers, however often it
+    is asked.
     """
+    otherwise = None
     if isinstance(error, msgspec.ValidationError) and _is_whole(reply.body):
-        return Refused(
+        otherwise = Refused(
             f"The API answered {status_of(reply)} with JSON of another form than the documented one ({error}). Check "
             "that `provider.api_url` leads to the API. If it does, the API may have changed; please report it together "
             "with the provider's name.",
@@ -201,6 +205,7 @@ def undocumented(reply: Reply, error: msgspec.DecodeError) -> Passing | Refused:
         f"The API answered {status_of(reply)} with a body that is not the documented JSON ({error})",
         "Check that `provider.api_url` leads to the API, or try again later.",
         lost=True,
+        otherwise=otherwise,
     )
 
 

@@ -46,6 +46,8 @@ SHORTEST_WAIT = 1.0
 LONGEST_WAIT = 300.0
 """Seconds that one request may take with all its attempts and waits: a platform takes a longer silence for a dead
 connector."""
+FEW_ATTEMPTS = 3
+"""At what an answer says that is whole, and of another form than the documented one."""
 MOST_TEMPLATES = 1000
 MOST_REFUSED = 4
 """Tokens that may all have been ended by somebody else's login before an endpoint was asked with them."""
@@ -251,6 +253,8 @@ class Requester:
         """
         passed = state.seconds_since_start if state.attempt_number > 1 else None
         too_late = (passed or 0.0) + state.upcoming_sleep > LONGEST_WAIT
+        if _error(state).otherwise and state.attempt_number >= FEW_ATTEMPTS:
+            return True
         return too_late or state.attempt_number >= self._runtime.max_attempts
 
     def _sleep(self, seconds: float) -> None:
@@ -261,6 +265,8 @@ class Requester:
 
     def _give_up(self, state: RetryCallState) -> NoReturn:
         passing = _error(state)
+        if passing.otherwise:
+            raise passing.otherwise from passing
         waiting = "" if passing.retry_after is None else f" and asks to wait {passing.retry_after:.0f} seconds"
         message = f"{passing.problem}{waiting} {self._counted(state)}. {passing.advice}"
         everywhere = passing.everywhere or self.ends_all

@@ -384,6 +384,10 @@ class TestMistakesThatAreFoundAtOnce:
         assert (status.status, "is no path" in str(status.message)) == (Status.FAILED, True)
 
 
+SOON = 8.0
+"""Seconds of all waits together: those of two requests side by side."""
+
+
 class TestMistakesThatAnswersShow:
     @pytest.mark.parametrize(
         ("edit", "message"),
@@ -408,11 +412,12 @@ class TestMistakesThatAnswersShow:
             ),
         ],
     )
-    def test_each_is_one_clear_error_at_once_and_no_record(self, api, change, waits, edit, message):
+    def test_each_is_one_clear_error_soon_and_no_record(self, api, change, waits, edit, message):
         change(edit)
         output = read("org_events", config=CONFIG)
         assert message in failure_of(output)
-        assert (output.records(), waits) == ([], [])
+        assert output.records() == []
+        assert sum(waits) < SOON
 
     @pytest.mark.parametrize(
         ("data", "message"),
@@ -422,10 +427,10 @@ class TestMistakesThatAnswersShow:
         ],
         ids=["two lists", "no list"],
     )
-    def test_rows_that_are_no_list_are_one_error_at_once(self, api, waits, data, message):
+    def test_rows_that_are_no_list_are_one_error_soon(self, api, waits, data, message):
         api.changed = lambda answer: {**answer, "data": data}
         assert message in failure_of(read("org_events", config=CONFIG))
-        assert waits == []
+        assert sum(waits) < SOON
 
     def test_without_a_paging_nothing_is_cut_off_in_silence(self, api, change):
         change(lambda manifest: manifest["definitions"]["events"].pop("paging"))
