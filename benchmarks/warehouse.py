@@ -34,7 +34,7 @@ from benchmarks.parts import END, START, Row, say, streamed
 from benchmarks.programs import CONNECTOR, LIMIT, PEERS, PROJECT, Task, write_files
 from benchmarks.report import Target, judged, machine, row_of, table, verdicts
 from benchmarks.workers import conditions, cpu_of_the_machine
-from integration_tests.warehouse.postgres import Unavailable, running_postgres
+from integration_tests.warehouse.postgres import Unavailable, ask, running_postgres
 from sandbox.cloud4wi.feed import Selection
 from sandbox.cloud4wi.streamed import StreamedFeed
 from sandbox.cloud4wi.times import SECOND, format_time, parse_time
@@ -246,14 +246,7 @@ class Server:
         return ended + sum(map(cpu_so_far, descendants(self._process)))
 
     def _ask(self, question: str) -> list[tuple[Any, ...]]:
-        connection = psycopg2.connect(f"{self._address}/postgres")
-        try:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(question)
-                return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
+        return ask(f"{self._address}/postgres", question)
 
 
 @contextmanager

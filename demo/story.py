@@ -81,8 +81,9 @@ def play(provider: Provider, amounts: Amounts, stage: Stage) -> Outcome:
         for (first_week, last_week, _), events in zip(PERIODS, _shared(amounts.events), strict=True):
             _add_events(outcome, stage, events, amounts.contacts, first_week, last_week)
     first = _sync(outcome, stage)
+    width = max(map(len, first.records))
     for stream, records in first.records.items():
-        screen.line(f"{stream:16}{records:>8,} records")
+        screen.line(f"{stream:{width}}{records:>8,} records")
     _check(outcome, stage)
     again = _read_again(provider)
 
@@ -91,7 +92,7 @@ def play(provider: Provider, amounts: Amounts, stage: Stage) -> Outcome:
     second = _sync(outcome, stage)
     for stream, records in second.records.items():
         parts = f" = {new:,} new + {again[stream]}" if stream in again else ""
-        screen.line(f"{stream:16}{records:>8,} records{parts}")
+        screen.line(f"{stream:{width}}{records:>8,} records{parts}")
         if stream in again and records != new + again[stream].total:
             _fail(outcome, stage, f"{stream}: {records:,} records were read instead of {new + again[stream].total:,}")
     screen.line("again: the last day of the first sync, for events that come late", "dim")

@@ -25,6 +25,7 @@ import pytest
 from integration_tests.connector import COMMAND, STREAMS, Json, changed, once, run
 from integration_tests.systems import config
 from integration_tests.warehouse.postgres import Unavailable, running_postgres
+from integration_tests.warehouse.postgres import ask as ask_postgres
 from sandbox.cloud4wi import EMPTY_ORGANIZATION_ID, ORGANIZATION_ID
 from sandbox.process import Sandbox
 from source_events import providers
@@ -104,17 +105,6 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
 
 pytestmark = pytest.mark.load
 every_warehouse = pytest.mark.parametrize("warehouse", WAREHOUSES, indirect=True)
-
-
-def ask_postgres(url: str, question: str) -> list[tuple[Any, ...]]:
-    connection = psycopg2.connect(url)
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(question)
-            return cursor.fetchall() if cursor.description else []
-    finally:
-        connection.close()
 
 
 @dataclass

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -109,19 +109,26 @@ def test_the_platform_is_told_how_many_records_of_contacts_to_expect(
     assert 360 <= rows[-1] <= 440
 
 
-def test_ctrl_c_is_answered_with_a_sentence(arguments: dict[str, list[str]], tmp_path: Path) -> None:
-    path = tmp_path / "output"
-    with path.open("wb") as file, running([*COMMAND, *arguments["right read"]], stdout=file) as (process, terminal):
+def interrupted(command: list[str], when: str, output: IO[bytes] | int) -> str:
+    """What is written to the terminal by a command that is interrupted when it has written `when` there."""
+    with running(command, stdout=output) as (process, terminal):
         written = ""
-        while "contacts, " not in written:
+        while when not in written:
             written += os.read(terminal, 1 << 16).decode()
         process.send_signal(signal.SIGINT)
         written += read_all(terminal)
         assert process.wait(10) == -signal.SIGINT
+    return written
+
+
+def test_ctrl_c_is_answered_with_a_sentence(arguments: dict[str, list[str]], tmp_path: Path) -> None:
+    path = tmp_path / "output"
+    with path.open("wb") as file:
+        written = interrupted([*COMMAND, *arguments["right read"]], "contacts, ", file)
     assert seen(written) == ["source-events: stopped; go on from the last STATE line."]
     text = path.read_text(encoding="utf-8")
     assert text.endswith("\n")
-    assert Output(text, process.returncode).messages
+    assert Output(text, -signal.SIGINT).messages
 
 
 def test_a_preview_shows_that_it_looks_and_leaves_the_table_alone(
@@ -136,13 +143,7 @@ def test_a_preview_shows_that_it_looks_and_leaves_the_table_alone(
 
 
 def test_ctrl_c_ends_a_preview_with_a_sentence(arguments: dict[str, list[str]]) -> None:
-    with running([*COMMAND, *arguments["right preview"]], stdout=subprocess.DEVNULL) as (process, terminal):
-        written = ""
-        while "looking for records" not in written:
-            written += os.read(terminal, 1 << 16).decode()
-        process.send_signal(signal.SIGINT)
-        written += read_all(terminal)
-        assert process.wait(10) == -signal.SIGINT
+    written = interrupted([*COMMAND, *arguments["right preview"]], "looking for records", subprocess.DEVNULL)
     assert seen(written) == ["source-events: stopped."]
 
 

@@ -42,6 +42,7 @@ with _logging_as_it_is():
     from source_events.records.columns import Columns
     from source_events.records.page import Page
     from source_events.records.rows import Row
+    from source_events.records.times import to_the_second
     from source_events.report import PeopleFilter, how_far, share
     from source_events.settings.catalogue import catalog_of
     from source_events.settings.documents import InvalidDocument
@@ -227,7 +228,7 @@ def _log_for_people(*loggers: logging.Logger) -> Iterator[None]:
 def reached_by(state: Mapping[str, Any] | None) -> str | None:
     """The time, to the second, up to which a state says that all has been read."""
     time = ((state or {}).get("stream", {}).get("stream_state") or {}).get(CURSOR)
-    return f"{time[:19]}Z" if isinstance(time, str) else None
+    return to_the_second(time) if isinstance(time, str) else None
 
 
 class Events:

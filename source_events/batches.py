@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 
 import pyarrow as pa
 
+from source_events import allocator
 from source_events.records.columns import ROWS, Columns
 from source_events.records.page import Page
 
@@ -62,21 +61,16 @@ def batches_of(page: Page, columns: Columns) -> list[pa.RecordBatch]:
 
 
 def keep_memory_together() -> None:
-    """Let the threads that read use one arena of glibc: else each keeps what its largest pages took.
+    """Let the threads that read use one arena of the allocator.
 
     It is of the whole process, and takes nothing away from it: only further arenas are not begun. Whoever has set
     MALLOC_ARENA_MAX has decided otherwise.
     """
     if "MALLOC_ARENA_MAX" not in os.environ:
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
-
-
-M_ARENA_MAX = -8
+        allocator.share_one_arena()
 
 
 def give_back_memory() -> None:
-    """Of the memory that a page took, glibc keeps most for the thread that read it; Arrow keeps its part, too."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    """Of the memory that a page took, the allocator keeps most; Arrow keeps its part, too."""
+    allocator.give_back()
     pa.default_memory_pool().release_unused()

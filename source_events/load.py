@@ -33,6 +33,7 @@ try:
     from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
     from source_events import arrow
+    from source_events.arrow import CURSOR
     from source_events.parquet import ParquetTable
     from source_events.tally import Tally
 except ImportError as error:
@@ -40,7 +41,6 @@ except ImportError as error:
 
 ROWS = 1_000_000
 """Rows of one package: what a load that is stopped repeats at most."""
-CURSOR = "createdAt"
 
 
 class AnotherAccount(InvalidDocument):

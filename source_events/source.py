@@ -28,7 +28,7 @@ from airbyte_cdk.sources.declarative.concurrent_declarative_source import Concur
 from airbyte_cdk.sources.declarative.models.declarative_component_schema import DatetimeBasedCursor
 from airbyte_cdk.sources.declarative.partition_routers.single_partition_router import SinglePartitionRouter
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
-from airbyte_cdk.sources.streams.concurrent.cursor import Cursor, CursorField, FinalStateCursor
+from airbyte_cdk.sources.streams.concurrent.cursor import Cursor, FinalStateCursor
 from airbyte_cdk.sources.streams.concurrent.default_stream import DefaultStream
 from airbyte_cdk.sources.streams.concurrent.partitions.stream_slicer import StreamSlicer
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
@@ -235,7 +235,7 @@ class EventsDeclarativeSource(ConcurrentDeclarativeSource):
             name=run.name,
             json_schema=schema,
             primary_key=[definition["primary_key"]],
-            cursor_field=_cursor_field(definition, reader),
+            cursor_field=getattr(cursor, "cursor_field", None),
             logger=self.logger,
             cursor=cursor,
         )
@@ -263,9 +263,3 @@ class EventsDeclarativeSource(ConcurrentDeclarativeSource):
             self._config,
         )
         return cursor, cursor
-
-
-def _cursor_field(definition: Mapping[str, Any], reader: Any) -> CursorField | None:
-    if isinstance(reader, ChangesReader):
-        return CursorField(reader.cursor_field)
-    return CursorField("createdAt") if "incremental_sync" in definition else None

@@ -22,6 +22,7 @@ LINES = (
     ("runtime",),
     ("transport",),
     ("records",),
+    ("allocator",),
 )
 PARTS = tuple(part for line in LINES for part in line)
 LAZY = ("source_events.__version__", "source_events.SourceEvents")

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg2
+
 USER = "postgres"
 
 
@@ -38,6 +40,18 @@ def running_postgres() -> Iterator[dict[str, Any]]:
             yield {"host": "127.0.0.1", "port": port, "database": "postgres", "username": USER}
         finally:
             _run([*control, "-m", "immediate", "stop"], folder, account)
+
+
+def ask(address: str, question: str) -> list[tuple[Any, ...]]:
+    """The rows of the answer, if it has some; what is asked takes effect at once."""
+    connection = psycopg2.connect(address)
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(question)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()
 
 
 def _programs() -> Path:

@@ -24,7 +24,6 @@ from sandbox.cloud4wi.parameters import (
     SCROLL_PARAMETERS,
     ContactParameters,
     Parameters,
-    check_names,
     read_contact_parameters,
     read_parameters,
     read_scroll,
@@ -35,6 +34,7 @@ from sandbox.cloud4wi.sessions import Sessions, bearer
 from sandbox.cloud4wi.streamed import StreamedFeed
 from sandbox.cloud4wi.times import format_time
 from sandbox.provider import ROWS, Description, Options, Provider
+from sandbox.query import check_names
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -125,7 +125,7 @@ class Cloud4Wi:
     async def _locations(self, request: web.Request) -> web.Response:
         """All in one answer; `tags` narrows them down."""
         organization = self._authorized(request, "organization_read")
-        check_names(request, ("tags",))
+        check_names(request, ("tags",), invalid)
         if self.behaviour.status == "KO":
             return _refused_with_200()
         tags = request.query.get("tags")

@@ -10,6 +10,7 @@ from sandbox.cloud4wi import DOCUMENTED_TYPES
 from sandbox.cloud4wi.errors import invalid
 from sandbox.cloud4wi.feed import Selection
 from sandbox.cloud4wi.times import parse_time
+from sandbox.query import check_names
 
 MAX_SIZE = 10_000
 DEFAULT_SIZE = 100
@@ -55,7 +56,7 @@ class ScrollParameters:
 
 
 def read_parameters(request: web.Request, allowed: Collection[str]) -> Parameters:
-    check_names(request, allowed)
+    check_names(request, allowed, invalid)
     query = request.query
     parameters = Parameters(
         date_start=_date("dateStart", query.get("dateStart")),
@@ -74,7 +75,7 @@ def read_contact_parameters(request: web.Request, sortable: Collection[str]) -> 
     """What is asked for, and the token of a running scroll."""
     query = request.query
     optins = [name for name in query if name.startswith(OPTIN)]
-    check_names(request, ("sid", "size", "sortBy", "sortReverse", *optins))
+    check_names(request, ("sid", "size", "sortBy", "sortReverse", *optins), invalid)
     sort, sid = query.get("sortBy"), query.get("sid")
     if sort is not None and sort not in sortable:
         raise invalid(f"sortBy cannot be {sort!r}")
@@ -87,14 +88,6 @@ def read_contact_parameters(request: web.Request, sortable: Collection[str]) -> 
         optins=frozenset((name, query[name]) for name in optins),
     )
     return parameters, sid
-
-
-def check_names(request: web.Request, allowed: Collection[str]) -> None:
-    for name in request.query:
-        if name not in allowed:
-            raise invalid(f"parameter {name} is not allowed here")
-        if len(request.query.getall(name)) > 1:
-            raise invalid(f"parameter {name} is given more than once")
 
 
 def read_scroll(request: web.Request) -> ScrollParameters:

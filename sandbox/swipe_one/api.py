@@ -10,13 +10,14 @@ from aiohttp import web
 from sandbox.behaviour import changed
 from sandbox.joined_body import JoinedBody
 from sandbox.provider import ROWS, Description, Options, Provider
+from sandbox.query import check_names
 from sandbox.swipe_one import API_KEY, EMPTY_WORKSPACE_ID, FOREIGN_API_KEY, WORKSPACE_ID
 from sandbox.swipe_one.behaviour import Behaviour
 from sandbox.swipe_one.definitions import EVENT_DEFINITIONS
 from sandbox.swipe_one.description import describe
 from sandbox.swipe_one.errors import Refusal, invalid
 from sandbox.swipe_one.listing import cursor
-from sandbox.swipe_one.parameters import check_names, read_contact_query, read_page
+from sandbox.swipe_one.parameters import read_contact_query, read_page
 from sandbox.swipe_one.workspace import Workspace, check_new_event
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -107,7 +108,7 @@ class SwipeOne:
     async def _definitions(self, request: web.Request) -> web.Response:
         """All in one answer: no parameter for pages is known."""
         workspace = self._authorized(request)
-        check_names(request, ())
+        check_names(request, (), invalid)
         if self.behaviour.status == "fail":
             return _refused_with_200()
         definitions = EVENT_DEFINITIONS if workspace is self._workspace else []

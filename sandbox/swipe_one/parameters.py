@@ -2,11 +2,11 @@
 
 import base64
 import json
-from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from aiohttp import web
 
+from sandbox.query import check_names
 from sandbox.swipe_one.errors import invalid
 
 MAX_LIMIT = 100
@@ -36,7 +36,7 @@ class ContactQuery(NamedTuple):
 
 
 def read_contact_query(request: web.Request) -> ContactQuery:
-    check_names(request, ("limit", "sort", "order", "searchText", "searchAfter", "searchBefore"))
+    check_names(request, ("limit", "sort", "order", "searchText", "searchAfter", "searchBefore"), invalid)
     query = request.query
     sort, order = query.get("sort", "createdAt"), query.get("order", "1")
     if sort not in SORTABLE:
@@ -51,7 +51,7 @@ def read_contact_query(request: web.Request) -> ContactQuery:
 
 def read_page(request: web.Request) -> tuple[int, int]:
     """The number of the page, and its length."""
-    check_names(request, ("page", "limit"))
+    check_names(request, ("page", "limit"), invalid)
     return _positive("page", request.query.get("page", "1")), _limit(request, EVENTS_LIMIT)
 
 
@@ -76,11 +76,3 @@ def _cursor(token: str | None, sort: str, order: int) -> Cursor | None:
     if (cursor.sort, cursor.order) != (sort, order):
         raise invalid("sort and order cannot change between pages")
     return Cursor(*cursor)
-
-
-def check_names(request: web.Request, allowed: Collection[str]) -> None:
-    for name in request.query:
-        if name not in allowed:
-            raise invalid(f"parameter {name} is not allowed here")
-        if len(request.query.getall(name)) > 1:
-            raise invalid(f"parameter {name} is given more than once")

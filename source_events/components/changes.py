@@ -22,7 +22,7 @@ from source_events.components.windows import Slice
 from source_events.components.zones import zone_named
 from source_events.records.page import Page
 from source_events.records.rows import EntityRow, Row
-from source_events.records.times import earlier
+from source_events.records.times import earlier, to_the_second
 from source_events.runtime import StreamRun
 
 
@@ -94,9 +94,9 @@ def newest_of(rows: Iterable[Row[Any]]) -> str | None:
 
 
 def _changed(row: Row[Any]) -> str:
-    """To the second: fractions of different length have no order. Of a row that does not say when, before all times."""
+    """To the second. Of a row that does not say when, before all times."""
     time = row.changed_at if isinstance(row, EntityRow) else None
-    return f"{time[:19]}Z" if time else ""
+    return to_the_second(time) if time else ""
 
 
 def _descends(times: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from airbyte_cdk.sources.types import Config
 
 from source_events.components.windows import SECOND, Slice, Windows, moment
 from source_events.components.zones import zone_of
-from source_events.records.times import earlier, format_time
+from source_events.records.times import earlier, format_time, to_the_second
 
 NEAR_A_CLOCK_CHANGE = timedelta(hours=26)
 """More than the largest change that a zone has ever made, which was a whole day."""
@@ -91,7 +91,7 @@ class RepeatedTime:
 
     def later(self, time: str) -> str | None:
         """The other instant that a time of an event may mean, if there is one."""
-        return earlier(time, -self.shift) if self.begin <= f"{time[:19]}Z" <= self.end else None
+        return earlier(time, -self.shift) if self.begin <= to_the_second(time) <= self.end else None
 
 
 def repeated_times(first: str, last: str, zone: ZoneInfo) -> list[RepeatedTime]:

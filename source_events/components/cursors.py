@@ -25,7 +25,7 @@ from isodate import parse_duration
 from source_events.components.audit import Audit, limits
 from source_events.components.contacts import NO_CONTACTS, Contact, ContactList
 from source_events.components.windows import SECOND
-from source_events.records.times import earlier
+from source_events.records.times import earlier, to_the_second
 from source_events.runtime import StreamRun
 
 logger = logging.getLogger("airbyte")
@@ -303,5 +303,5 @@ class ListPlace:
 
 
 def _second(contact: Contact) -> str:
-    """The second in which the contact was created, if that is known: fractions of different length have no order."""
-    return f"{contact.created_at[:19]}Z" if contact.created_at else ""
+    """The second in which the contact was created, if that is known."""
+    return to_the_second(contact.created_at) if contact.created_at else ""

@@ -190,8 +190,8 @@ def unanswered(error: Exception) -> Passing | Refused:
 def undocumented(reply: Reply, error: msgspec.DecodeError) -> Passing:
     """What it means that a successful answer is not the documented JSON.
 
-    A page of a proxy, or half of an answer, passes. JSON of another form is soon what the API answers, however often it
-    is asked.
+    A page of a proxy, or half of an answer, passes. JSON of another form may pass; if it does not soon, it is what the
+    API answers, however often it is asked.
     """
     otherwise = None
     if isinstance(error, msgspec.ValidationError) and _is_whole(reply.body):

@@ -16,6 +16,7 @@ from source_events.components.contacts import BatchReader
 from source_events.components.reader import Reader
 from source_events.components.windows import Slice
 from source_events.records.page import Page
+from source_events.records.times import to_the_second
 from source_events.runtime import Runtime
 
 PAGE = "page"
@@ -72,7 +73,7 @@ class PagePartition(Partition):
             for page in self._pages():
                 # A page of which nothing is dated moves no cursor.
                 latest = page.latest or self._start_date
-                yield Record({PAGE: page, "createdAt": f"{latest[:19]}Z"}, self._stream, self._slice)
+                yield Record({PAGE: page, "createdAt": to_the_second(latest)}, self._stream, self._slice)
                 del page
         finally:
             self._workers.end()

@@ -47,7 +47,7 @@ LONGEST_WAIT = 300.0
 """Seconds that one request may take with all its attempts and waits: a platform takes a longer silence for a dead
 connector."""
 FEW_ATTEMPTS = 3
-"""At what an answer says that is whole, and of another form than the documented one."""
+"""What is left of them where an answer is whole, and of another form than the documented one."""
 MOST_TEMPLATES = 1000
 MOST_REFUSED = 4
 """Tokens that may all have been ended by somebody else's login before an endpoint was asked with them."""
@@ -111,7 +111,7 @@ class Requester:
             retry=retry_if_exception_type(Passing),
             wait=_wait,
             stop=self._is_over,
-            sleep=self._sleep,
+            sleep=runtime.wait,
             before_sleep=self._tell,
             retry_error_callback=self._give_up,
         )
@@ -253,12 +253,7 @@ class Requester:
         """
         passed = state.seconds_since_start if state.attempt_number > 1 else None
         too_late = (passed or 0.0) + state.upcoming_sleep > LONGEST_WAIT
-        if _error(state).otherwise and state.attempt_number >= FEW_ATTEMPTS:
-            return True
-        return too_late or state.attempt_number >= self._runtime.max_attempts
-
-    def _sleep(self, seconds: float) -> None:
-        self._runtime.wait(seconds)
+        return too_late or state.attempt_number >= self._most_attempts(state)
 
     def _tell(self, state: RetryCallState) -> None:
         logger.info(f"{_problem(state)} {self._counted(state)}. The next attempt is in {state.upcoming_sleep:.1f} s.")
@@ -273,7 +268,11 @@ class Requester:
         raise self._stream.fail(message, FailureType.transient_error, ends_all=everywhere) from passing
 
     def _counted(self, state: RetryCallState) -> str:
-        return f"(attempt {state.attempt_number} of {self._runtime.max_attempts})"
+        return f"(attempt {state.attempt_number} of {self._most_attempts(state)})"
+
+    def _most_attempts(self, state: RetryCallState) -> int:
+        most = self._runtime.max_attempts
+        return min(most, FEW_ATTEMPTS) if _error(state).otherwise else most
 
 
 MARK = "contact-4f1c9be2d07a"

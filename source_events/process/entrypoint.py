@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import gc
 import logging
 import sys
@@ -24,6 +22,7 @@ from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_events import allocator
 from source_events.components.partition import page_of
 from source_events.process.output import LineWriter
 from source_events.process.progress import told
@@ -156,20 +155,12 @@ def error_message(error: AirbyteTracedException) -> AirbyteMessage:
 def prepare_memory() -> None:
     """Settings of the process that make pages cheap; they would be no business of a library's.
 
-    glibc gives each thread an arena of its own, and each keeps what its largest pages took: with one arena for all, a
-    read with 8 workers takes half the memory. It also gives the memory of each page back to the system, which clears it
-    before it comes again: keeping it saves half of the time that the system takes. What has been imported stays for
-    good, so the garbage collector need not look through it at every page.
+    With one arena for all threads, a read with 8 workers takes half the memory; keeping large blocks saves half of the
+    time that the system takes. What has been imported stays for good, so the garbage collector need not look through it
+    at every page.
     """
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_ARENA_MAX, 1)
-        mallopt(M_MMAP_THRESHOLD, MOST_MEMORY)
-        mallopt(M_TRIM_THRESHOLD, MOST_MEMORY)
+    allocator.share_one_arena()
+    allocator.keep_large_blocks()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
     gc.enable()
-
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
-MOST_MEMORY = 1 << 30

@@ -15,6 +15,7 @@ from rich.table import Table as Drawing
 from rich.text import Text
 
 from source_events.records.rows import fields_of
+from source_events.records.times import to_the_second
 
 LEADING = {"createdAt": 20, "type": 14, "contactId": 14, "id": 14}
 """The fields of the envelope in the order in which they are shown, and how wide they are at first."""
@@ -100,10 +101,6 @@ def _drawing(columns: Mapping[Column, int]) -> Drawing:
 def _cell(name: str, value: Raw | None) -> str:
     text = printable(" ".join(text_of(value).split()))
     return to_the_second(text) if name == "createdAt" and text else text
-
-
-def to_the_second(time: str) -> str:
-    return f"{time[:19]}Z"
 
 
 def text_of(value: Raw | None) -> str:

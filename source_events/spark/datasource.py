@@ -24,7 +24,7 @@ from pyspark.sql.types import (
 
 from source_events import arrow
 from source_events.components.windows import SECOND, Slice, moment
-from source_events.records.times import earlier, format_time
+from source_events.records.times import earlier, format_time, to_the_second
 from source_events.settings.configuration import complete
 from source_events.settings.documents import InvalidDocument
 from source_events.spark.errors import each_in_one_sentence, in_one_sentence
@@ -135,7 +135,7 @@ class BatchReader(Reading, DataSourceReader):
     @in_one_sentence
     def partitions(self) -> Sequence[InputPartition]:
         choices = self._restriction.choices(self._options.config)
-        span = self._restriction.within(self._start, f"{self._end[:19]}Z")
+        span = self._restriction.within(self._start, to_the_second(self._end))
         if choices is None or span is None:
             return []
         return self._planned(Slice(*span, undated=self._restriction.undated), choices)

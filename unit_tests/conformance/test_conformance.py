@@ -223,17 +223,23 @@ def test_a_list_that_is_refused_is_one_error_that_names_what_to_mend(account: Ac
         assert "`provider." in error["message"]
 
 
+def refused_once(account: Account) -> set[str]:
+    """The requests that have been refused: each is the first time, because there are too many."""
+    refused: set[str] = set()
+
+    def once(made: Request, answer: Answer) -> Response:
+        if said(made) in refused:
+            return answer(made)
+        refused.add(said(made))
+        return Response(b"{}", 429, {"Retry-After": "1"})
+
+    account.changed = once
+    return refused
+
+
 def test_too_many_requests_for_a_list_are_made_again(account: Account) -> None:
     for stream, key in account.lists.items():
-        refused: set[str] = set()
-
-        def once(made: Request, answer: Answer, refused: set[str] = refused) -> Response:
-            if said(made) in refused:
-                return answer(made)
-            refused.add(said(made))
-            return Response(b"{}", 429, {"Retry-After": "1"})
-
-        account.changed = once
+        refused = refused_once(account)
         output = account.read(stream)
         assert output.errors == []
         assert Counter(record[key] for record in output.records()) == Counter(account.fake.lists[stream])
@@ -267,15 +273,7 @@ def test_a_contact_that_is_gone_is_skipped(account: Account) -> None:
 
 def test_too_many_requests_are_made_again(account: Account) -> None:
     for stream in account.streams:
-        refused: set[str] = set()
-
-        def once(made: Request, answer: Answer, refused: set[str] = refused) -> Response:
-            if said(made) in refused:
-                return answer(made)
-            refused.add(said(made))
-            return Response(b"{}", 429, {"Retry-After": "1"})
-
-        account.changed = once
+        refused = refused_once(account)
         output = account.read(stream)
         assert (stream, output.errors, account.found(output.records())) == (stream, [], account.wanted())
         assert refused
