@@ -169,11 +169,12 @@ class TestCommands:
         assert [status["status"] for status in outcome.of_type("CONNECTION_STATUS")] == ["SUCCEEDED"]
         assert_no_secret(outcome)
 
-    def test_discover_finds_both_streams(self, container: Container, config: dict[str, Any]) -> None:
+    def test_discover_finds_all_streams(self, container: Container, config: dict[str, Any]) -> None:
         outcome = container.run("discover", "--config", container.put("config.json", config))
         assert outcome.exit_code == 0, outcome.text
         (catalog,) = outcome.of_type("CATALOG")
-        assert {stream["name"] for stream in catalog["streams"]} == {"org_events", "contact_events"}
+        names = {stream["name"] for stream in catalog["streams"]}
+        assert names == {"org_events", "contact_events", "contacts", "locations"}
         assert_no_secret(outcome)
 
     def test_read_finds_every_event(self, container: Container, config: dict[str, Any], sandbox: Sandbox) -> None:
