@@ -139,7 +139,8 @@ class TestRelease:
             path.relative_to(PROJECT).as_posix()
             for place in places
             for path in PROJECT.glob(place)
-            if re.search("airbyte[/-]source-events", path.read_text(encoding="utf-8"))
+            # Another test may have run an example, which Python compiles beside it.
+            if path.suffix != ".pyc" and re.search("airbyte[/-]source-events", path.read_text(encoding="utf-8"))
         ]
         # These tell of the former names.
         assert set(saying) == {"CHANGELOG.md", "docs/upgrading.md"}
