@@ -101,7 +101,7 @@ class RowFields(Generic[Needed]):
         """
         try:
             needed: Needed = self._decode(raw)
-            if all(getattr(needed, name) == default for name, default in self._unnamed):
+            if not self._unnamed or all(getattr(needed, name) == default for name, default in self._unnamed):
                 return needed, UNSET
         except msgspec.ValidationError:
             needed = self._decode_leniently(raw)
