@@ -25,13 +25,14 @@ from benchmarks.report import machine, table
 from sandbox.cloud4wi import CLIENT_KEY, CLIENT_SECRET, ORGANIZATION_ID
 from sandbox.process import Sandbox
 
-EVENTS = {"arrow": 400_000, "tuples": 100_000, "community": 60_000}
+EVENTS = {"arrow": 400_000, "tuples": 100_000, "community": 60_000, "texts": 60_000}
 """As many as each program reads in some minutes at most."""
 REPEATS = 3
 NAMES = {
     "arrow": "this connector",
     "tuples": "the same with tuples",
     "community": "a minimal source as the community's",
+    "texts": "that one with objects as JSON text",
 }
 EXECUTORS = (1, 2, 4)
 ANSWER_TIME, PAGES, ROWS = 0.3, 120, 350

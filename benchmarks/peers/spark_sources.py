@@ -1,11 +1,12 @@
 """Spark programs that are compared: `python -m benchmarks.peers.spark_sources SOURCE CONFIG MASTER PARTITIONS REPEATS`.
 
-SOURCE is `arrow`, this connector's data source; `tuples`, the same with a Python tuple for each record; or `community`,
-the least data source that does its work as the community's connectors do: one partition, `requests`, and for each
-record a tuple, for each of its fields a function that is chosen by the type. Each reads Cloud4Wi's `org_events`, and
-Spark looks at every value. What is said of each repeat: how many records there were, the seconds, and those of CPU of
-the whole tree of processes. That is this one, Java, which it starts, and the Python workers, which Java starts; of
-those that have ended the parent knows. Linux only.
+SOURCE is `arrow`, this connector's data source; `tuples`, the same with a Python tuple for each record; `community`,
+the least data source that does its work as the community's connectors do: one partition, `requests`, and a `Row` for
+each record and for each object in it, made by a function that asks for the type of each value; or `texts`, that one
+with objects as JSON text, as this connector has them. Each reads Cloud4Wi's `org_events`, and Spark looks at every
+value. What is said of each repeat: how many records there were, the seconds, and those of CPU of the whole tree of
+processes. That is this one, Java, which it starts, and the Python workers, which Java starts; of those that have ended
+the parent knows. Linux only.
 """
 
 from __future__ import annotations
@@ -14,19 +15,22 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import requests
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 from pyspark.sql.functions import xxhash64
-from pyspark.sql.types import DataType, StringType, StructType, TimestampType
+from pyspark.sql.types import DataType, DoubleType, LongType, StringType, StructField, StructType, TimestampType
 
+import source_events
 from source_events.spark import EventsDataSource
+
+SCHEMA = Path(source_events.__file__).parent / "providers/cloud4wi/schemas/events.json"
 
 
 class TuplesReader(DataSourceReader):
@@ -50,19 +54,20 @@ class TuplesDataSource(EventsDataSource):
         return TuplesReader(super().reader(schema))
 
 
-def as_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def as_timestamp(value: Any) -> datetime:
-    return datetime.fromisoformat(value)
-
-
-PARSERS: dict[type[DataType], Callable[[Any], Any]] = {StringType: as_text, TimestampType: as_timestamp}
-
-
 def parse(value: Any, type: DataType) -> Any:
-    return None if value is None else PARSERS[type.__class__](value)
+    if value is None:
+        return None
+    if isinstance(type, StructType):
+        return Row(**{field.name: parse(value.get(field.name), field.dataType) for field in type.fields})
+    if isinstance(type, StringType):
+        return value if isinstance(value, str) else json.dumps(value)
+    if isinstance(type, LongType):
+        return int(value)
+    if isinstance(type, DoubleType):
+        return float(value)
+    if isinstance(type, TimestampType):
+        return datetime.fromisoformat(value)
+    raise ValueError(f"a value of type {type}")
 
 
 class CommunityReader(DataSourceReader):
@@ -70,9 +75,9 @@ class CommunityReader(DataSourceReader):
         self._config = config
         self._schema = schema
 
-    def read(self, partition: InputPartition) -> Iterator[tuple[Any, ...]]:
+    def read(self, partition: InputPartition) -> Iterator[Row]:
         for record in self._records():
-            yield tuple(parse(record.get(field.name), field.dataType) for field in self._schema)
+            yield parse(record, self._schema)
 
     def _records(self) -> Iterator[dict[str, Any]]:
         provider, session = self._config["provider"], requests.Session()
@@ -106,19 +111,44 @@ class CommunityReader(DataSourceReader):
             parameters["scrollId"] = found["scrollId"]
 
 
+def type_of(json_schema: dict[str, Any]) -> DataType:
+    """What a community's connector declares: a struct for each object whose fields are known."""
+    if "properties" in json_schema:
+        return StructType([StructField(name, type_of(each)) for name, each in json_schema["properties"].items()])
+    if json_schema.get("airbyte_type") == "timestamp_with_timezone":
+        return TimestampType()
+    return {"integer": LongType(), "number": DoubleType()}.get(json_schema["type"][-1], StringType())
+
+
 class CommunityDataSource(DataSource):
     @classmethod
     def name(cls) -> str:
         return "community"
 
     def schema(self) -> StructType:
-        return EventsDataSource({"config": self.options["config"], "stream": "org_events"}).schema()
+        declared = type_of(json.loads(SCHEMA.read_text(encoding="utf-8")))
+        assert isinstance(declared, StructType)
+        return declared
 
     def reader(self, schema: StructType) -> CommunityReader:
         return CommunityReader(json.loads(self.options["config"]), schema)
 
 
-FORMATS: dict[str, Any] = {"arrow": EventsDataSource, "tuples": TuplesDataSource, "community": CommunityDataSource}
+class TextsDataSource(CommunityDataSource):
+    @classmethod
+    def name(cls) -> str:
+        return "texts"
+
+    def schema(self) -> StructType:
+        return EventsDataSource({"config": self.options["config"], "stream": "org_events"}).schema()
+
+
+FORMATS: dict[str, Any] = {
+    "arrow": EventsDataSource,
+    "tuples": TuplesDataSource,
+    "community": CommunityDataSource,
+    "texts": TextsDataSource,
+}
 
 
 def cpu_of_tree() -> float:
