@@ -194,7 +194,9 @@ def test_events_without_a_time_come_once_and_are_counted_in_a_warning(
         undated = [name for name, moment in times(output, stream).items() if moment is None]
         assert len(undated) == 30
         assert {ids[name] for name in undated} == {1}
-    assert [line for line in output.logs if WARNING in line] == ["30 events have no time; their `createdAt` is null."]
+    assert [line for line in output.logs if WARNING in line] == [
+        "org_events, contact_events: 30 events have no time; their `createdAt` is null."
+    ]
 
 
 @pytest.mark.parametrize("listed", [False, True])

@@ -174,9 +174,10 @@ class Report:
             if not self._errors:
                 raise
             raise self._failed() from summary
-        undated = set().union(*(run.undated for run in self._runtime.streams))
+        undated = {run.name: run.undated for run in self._runtime.streams if run.undated}
         if undated:
-            self._logger.warning(f"{len(undated)} events have no time; their `createdAt` is null.")
+            number, streams = len(set().union(*undated.values())), ", ".join(undated)
+            self._logger.warning(f"{streams}: {number} events have no time; their `createdAt` is null.")
 
     def progress(self) -> list[str]:
         """How far each running stream is; any thread may ask."""

@@ -101,7 +101,7 @@ def test_for_listed_customers_the_feed_is_asked_once(network: Transport, log: An
     expect_customer(network, "a", event("undated", "a"), **UNDATED)
     expect_customer(network, "b", NEW, **SINCE_THE_CURSOR)
     assert sync(LISTED, contact_ids=["a", "b"]).ids() == ["new", "undated"]
-    assert "1 events have no time" in log.text
+    assert "contact_events: 1 events have no time" in log.text
 
 
 def test_listed_customers_that_are_read_from_the_start_date_need_no_feed(network: Transport) -> None:
