@@ -19,10 +19,15 @@ from urllib.parse import parse_qsl, urlsplit
 from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.connectionpool import HTTPConnectionPool
 
+FORM = "application/x-www-form-urlencoded"
+
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it leaves: the query must be equal, of the headers those that are named here."""
+    """A request as it leaves: the query must be equal, of the headers those that are named here.
+
+    The body is what its JSON holds; that of an HTML form stays the text that it is.
+    """
 
     method: str
     url: str
@@ -109,15 +114,15 @@ def intercepted() -> Iterator[Transport]:
     transport = Transport()
 
     def urlopen(pool: HTTPConnectionPool, method: str, url: str, body: Any = None, **options: Any) -> HTTPResponse:
-        parts = urlsplit(url)
+        parts, headers = urlsplit(url), options.get("headers") or {}
         default = {"https": 443, "http": 80}[pool.scheme]
         host = pool.host if pool.port in (None, default) else f"{pool.host}:{pool.port}"
         made = Request(
             method,
             f"{pool.scheme}://{host}{parts.path}",
             tuple(sorted(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))),
-            json.loads(body) if body else None,
-            tuple((options.get("headers") or {}).items()),
+            body if FORM in headers.values() else json.loads(body) if body else None,
+            tuple(headers.items()),
         )
         return as_urllib3(transport.answer(made))
 

@@ -65,7 +65,9 @@ class PageReader:
         if paging is None:
             paging = SinglePage() if requester.most_pages else Unpaged(requester.limit)
         elif requester.has_body:
-            raise InvalidManifest("What pages are asked for stands in the address: a request with a `body` has none.")
+            raise InvalidManifest(
+                "What pages are asked for stands in the address: a request with a `body` or a `form` has none."
+            )
         if paging.follows_answers and not requester.decoder.names_next:
             raise InvalidManifest(
                 f"{type(paging).__name__} follows what an answer says of the next page, and the decoder has no `next`."

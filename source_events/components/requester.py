@@ -32,7 +32,7 @@ from source_events.components.errors import (
     used_elsewhere,
 )
 from source_events.components.paging import Continuation, Link
-from source_events.components.templates import NAMES, Bounds, Template
+from source_events.components.templates import NAMES, Bounds, InvalidManifest, Template
 from source_events.components.windows import Slice, Windows
 from source_events.records.page import Answer
 from source_events.runtime import Runtime, StreamRun, failure
@@ -56,14 +56,17 @@ MOST_REFUSED = 4
 class Requester:
     """An endpoint: how it is asked, and what its refusals mean.
 
-    `url`, `parameters`, `headers` and `body` are templates. They may speak of `config`, of the slice's `window` and, as
-    `{{ contact }}` and in no other form, of its contact; headers may not, because not every text can stand in them.
+    `url`, `parameters`, `headers`, `body` and `form` are templates. They may speak of `config`, of the slice's `window`
+    and, as `{{ contact }}` and in no other form, of its contact; headers may not, because not every text can stand in
+    them, nor the fields of a `form`, which are those of a login.
     Requests that differ only in the contact or in the page are made from one prepared request: to evaluate and prepare
     each of them costs several times what it takes to send it.
 
     `page_size` is the parameter that says how many rows a page may have, and how many are asked for, unless a few are
     enough. `scroll` is the parameter that continues a scroll, where the server keeps the place and not the client: an
     answer to it that is lost cannot be asked for again.
+
+    :raises InvalidManifest: if the `body` is a text, which would be sent as a text of JSON
     """
 
     ends_all = False
@@ -80,20 +83,24 @@ class Requester:
         parameters: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         body: Any = None,
+        form: Mapping[str, Any] | None = None,
         page_size: Mapping[str, int] | None = None,
         scroll: str | None = None,
         windows: Windows | None = None,
         authenticator: Authenticator | None = None,
         refusals: Mapping[Any, Any] | None = None,
     ) -> None:
+        if isinstance(body, str):
+            raise InvalidManifest("A `body` is the JSON to send. The fields of an HTML form stand in `form`.")
         self.decoder = decoder
-        self.has_body = body is not None
+        self.has_body = body is not None or form is not None
         self.most_pages = runtime.most_pages
         self.limit = min(filter(None, (runtime.most_rows, *(page_size or {}).values())), default=None)
         self._runtime = runtime
         self._stream = stream
         self._method = method
         self._body = Template(body, config)
+        self._form = Template(dict(form or {}), config, NAMES - {"contact"})
         self._url = Template(url, config)
         self._parameters = Template(dict(parameters or {}), config)
         self._headers = Template(dict(headers or {}), config, NAMES - {"contact"})
@@ -243,6 +250,7 @@ class Requester:
             self._headers.render(**names),
             {**self._parameters.render(**names), **self._page_size},
             self._body.render(**names),
+            self._form.render(**names),
         )
         return Prepared(request, self._runtime.network.settings(url))
 

@@ -73,9 +73,15 @@ class Network:
         headers: Mapping[str, str],
         parameters: Mapping[str, Any] | None = None,
         body: Any = None,
+        form: Mapping[str, Any] | None = None,
     ) -> requests.PreparedRequest:
-        """A request with a JSON body, if any. Parameters that are None are left out, those in a list repeated."""
-        request = requests.Request(method, url, headers=dict(headers), params=dict(parameters or {}), json=body)
+        """A request with a JSON body or the fields of an HTML form, if any.
+
+        Parameters that are None are left out, those in a list repeated.
+        """
+        request = requests.Request(
+            method, url, headers=dict(headers), params=dict(parameters or {}), json=body, data=dict(form or {})
+        )
         return self._session.prepare_request(request)
 
     def settings(self, url: str) -> Mapping[str, Any]:

@@ -146,8 +146,18 @@ class TestRequest:
         network.expect(Request("POST", ENDPOINT, body={"of": [DAY[0]], "code": "007", "n": 1}), Response(b"1"))
         asked(made)
 
+    def test_a_form_has_its_fields_as_browsers_send_them(self, network, endpoint):
+        made = endpoint(method="POST", form={"a": "{{ config['provider']['url'] }}", "b": "x y&"})
+        headers = (("Content-Type", "application/x-www-form-urlencoded"),)
+        network.expect(Request("POST", ENDPOINT, body="a=https%3A%2F%2Fhost&b=x+y%26", headers=headers), Response(b"1"))
+        asked(made)
+
+    def test_a_form_is_no_text(self, endpoint):
+        with pytest.raises(InvalidManifest, match="The fields of an HTML form stand in `form`"):
+            endpoint(method="POST", body="a=1&b=2")
+
     def test_what_it_can_know_nothing_of_is_a_mistake(self, endpoint):
-        for place in ("parameters", "headers", "body"):
+        for place in ("parameters", "headers", "body", "form"):
             with pytest.raises(InvalidManifest):
                 endpoint(**{place: {"x": "{{ stream_partition }}"}})
         with pytest.raises(InvalidManifest):

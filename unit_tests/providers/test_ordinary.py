@@ -318,7 +318,7 @@ class TestMistakesThatAreFoundAtOnce:
             ),
             (requested(url="{{ config['provider']['api_url'] }"), "is no template: "),
             (requested(request_parameters={"a": "b"}), "Requester has no field `request_parameters`"),
-            (requested(body={"filter": "x"}, method="POST"), "a request with a `body` has none"),
+            (requested(body={"filter": "x"}, method="POST"), "a request with a `body` or a `form` has none"),
             (requested(refusals={404: {"mesage": "x"}}), "has no field `mesage`"),
             (requested(refusals={"not found": "x"}), "`not found` is no status"),
             (requested(refusals={404: {"message": "x", "failure_type": "config"}}), "`config` is no `failure_type`"),
