@@ -18,7 +18,8 @@ from source_events.components import requester as module
 from source_events.components.decoder import AnswerRefused, Decoder
 from source_events.components.errors import Expired
 from source_events.components.login import Login
-from source_events.components.requester import MARK, Requester
+from source_events.components.prepared import MARK
+from source_events.components.requester import Requester
 from source_events.components.templates import InvalidManifest
 from source_events.components.windows import Slice
 from source_events.records.page import Answer

@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 import yaml
@@ -48,7 +49,7 @@ def test_the_login_that_it_shows_is_made(tmp_path: Path, monkeypatch: pytest.Mon
 
     def answer(made: Request) -> Response:
         asked.append(made)
-        return Response(b'{"access": {"token": "a-fake-token"}, "data": [], "links": {"next": null}}')
+        return Response(b'{"access_token": "a-fake-token", "data": [], "links": {"next": null}}')
 
     monkeypatch.setattr(network, "answer", answer)
     provider = {"provider_type": "papyrus", "account_id": "acme", "api_key": "fake", "client_id": "c"}
@@ -56,7 +57,8 @@ def test_the_login_that_it_shows_is_made(tmp_path: Path, monkeypatch: pytest.Mon
     assert SourceEvents().check(LOGGER, config).message is None
     login, page = asked
     assert (login.method, login.url.rpartition("/")[2]) == ("POST", "token")
-    assert login.body == {"id": "c", "secret": "a-fake-secret"}
+    sent = {"grant_type": "client_credentials", "client_id": "c", "client_secret": "a-fake-secret"}
+    assert dict(parse_qsl(login.body)) == sent
     assert dict(page.headers)["Authorization"] == "Bearer a-fake-token"
 
 
