@@ -83,7 +83,6 @@ definitions:
       type: type
       time: created_at
       contact: contact_id?
-      organization: "{{{{ config['provider']['account_id'] }}}}"
     authenticator:
       $ref: "#/definitions/key_headers"
       headers: {{X-Api-Key: "{{{{ config['provider']['api_key'] }}}}"}}

@@ -42,7 +42,9 @@ def test_what_is_documented_is_there():
 
 
 def test_each_frame_names_a_class_that_exists():
-    frames = {name: frame for name, frame in providers.load(providers.FRAMES).items() if "class_name" in frame}
+    frames = {
+        name: frame for name, frame in providers.load(providers.FRAMES).items() if frame and "class_name" in frame
+    }
     for frame in frames.values():
         module, _, name = frame["class_name"].rpartition(".")
         assert callable(getattr(import_module(module), name))

@@ -216,7 +216,7 @@ class TestReading:
                 "id": name,
                 "attributes": {},
                 "provider": "papyrus",
-                "organizationId": "api.papyrus.example",
+                "organizationId": "acme",
             }
             for name in ("p1", "p2")
         ]
