@@ -92,6 +92,7 @@ MOVING = Moving(
     lambda number, moment, contact: event(number, on_the_clock_of_prague(moment), contact),
     tuple(map(customer_id, range(4))),
     contact_path="/customers/[^/]+/events$",
+    told=lambda event: str(event["event_id"]),
 )
 
 

@@ -33,7 +33,7 @@ class Faults:
     """For each documented status the kind of error, and a word that its message has."""
     contents: Callable[[Output, str], Counter[str]] = lambda output, stream: output.ids(stream)
     refused: Json = field(default_factory=dict)
-    """An answer with the status 200 that says that the request failed, with the words "quota spent"."""
+    """An answer with the status 200 that says that it failed, with the words "quota spent"; if the API has such."""
     token_status: int | None = None
     """The status that refuses an expired token, where tokens expire."""
 
@@ -52,6 +52,8 @@ class Moving:
     contact_path: str = "/events$"
     contents: Callable[[Iterable[Json]], Counter[str]] = lambda records: Counter(map(id_of, records))
     """The records in the form in which the sandbox tells its events."""
+    told: Callable[[Json], str] = id_of
+    """An event that `event` makes, in the same form."""
 
     def event_at(self, number: int, moment: datetime, contact: str | None = None) -> Json:
         return self.event(number, moment, self.contacts[0] if contact is None else contact)
@@ -59,7 +61,10 @@ class Moving:
 
 @dataclass(frozen=True)
 class Account:
-    """What is read while everything goes wrong now and then; `behaviour` are the sandbox's switches."""
+    """What is read while everything goes wrong now and then; `behaviour` are the sandbox's switches.
+
+    They make pages so small that also the shortest test, in which `others` is 0.04, makes a hundred requests.
+    """
 
     streams: tuple[str, ...]
     events: int

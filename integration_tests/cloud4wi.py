@@ -71,6 +71,7 @@ MOVING = Moving(
     lambda number, moment, contact: event(number, zulu(moment), contact),
     tuple(f"{number:032x}" for number in range(4)),
     contact_path="/customers/[^/]+/events$",
+    told=lambda event: str(event["event"]["id"]),
 )
 
 

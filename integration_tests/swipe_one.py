@@ -77,6 +77,7 @@ MOVING = Moving(
     lambda number, moment, contact: event(number, zulu(moment, "milliseconds"), contact),
     tuple(f"{number:024x}" for number in range(4)),
     contents=contents,
+    told=lambda event: content_of({**event, "createdAt": event["timestamp"]}),
 )
 
 

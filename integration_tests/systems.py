@@ -11,6 +11,8 @@ from sandbox.provider import Options, load_providers
 from source_events import providers
 
 STREAMS = {system: tuple(stream.name for stream in streams_of(system)) for system in providers.names()}
+KEYS = {system: {stream.name: stream.primary_key for stream in streams_of(system)} for system in providers.names()}
+"""The primary key of each stream."""
 
 
 def config(system: str, sandbox: Sandbox, **fields: Any) -> Json:

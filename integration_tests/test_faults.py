@@ -314,6 +314,9 @@ def test_a_refusal_names_what_to_mend_at_once(
     assert control.faults()[0]["fired"] <= (1 + MOST_RENEWALS if status == case.token_status else AT_ONCE)
 
 
+@pytest.mark.parametrize(
+    "case", [case for case in CASES.values() if case.refused], indirect=True, ids=lambda case: case.name
+)
 def test_a_success_that_says_it_failed_is_told_in_the_apis_words(
     sandbox: Sandbox, connector: PreparedConnector, control: Control, case: Faults
 ) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from integration_tests import cloud4wi, swipe_one, systems
 from integration_tests.connector import COMMAND, Json, Output, catalog, run
-from integration_tests.systems import STREAMS
+from integration_tests.systems import KEYS, STREAMS
 from sandbox.process import Sandbox
 from sandbox.provider import Options
 from sandbox.swipe_one.generator import generate_contacts
@@ -129,15 +129,13 @@ def test_the_union_of_killed_runs_is_complete(provider: str, sandbox: Sandbox, t
     assert (last.status, last.errors) == (0, [])
     for output in outputs:
         for stream in streams:
-            found[stream] |= set(keys(output, stream))
-    assert found == {stream: set(keys(undisturbed, stream)) for stream in streams}
+            found[stream] |= set(keys(provider, output, stream))
+    assert found == {stream: set(keys(provider, undisturbed, stream)) for stream in streams}
     assert cursors(state) == cursors(undisturbed.state)
 
 
-def keys(output: Output, stream: str) -> list[str]:
-    """The primary keys of a stream's records."""
-    key = {"event_types": "event_type_id", "event_groups": "event_group_id", "event_properties": "property_id"}
-    return [record[key.get(stream, "id")] for record in output.records(stream)]
+def keys(system: str, output: Output, stream: str) -> list[str]:
+    return [record[KEYS[system][stream]] for record in output.records(stream)]
 
 
 def test_a_sync_of_thousands_of_contacts_goes_on_where_it_was_killed(tmp_path: Path) -> None:
@@ -219,7 +217,7 @@ class TestSlowReader:
             assert resident(running.process.pid) <= memory + 1
             output = running.ended()
             assert output.status == 0
-            assert len(set(keys(output, "org_events"))) == 60_000
+            assert len(set(output.ids("org_events"))) == 60_000
             assert memory < 150
 
 

@@ -132,10 +132,11 @@ class TestErrors:
     def test_a_stream_that_there_is_not_is_one_sentence(
         self, command: str, system: str, sandbox: Sandbox, tmp_path: Path
     ) -> None:
-        done = call(tmp_path, command, config(system, sandbox), "--stream", "contact_event")
+        stream = STREAMS[system][0]
+        done = call(tmp_path, command, config(system, sandbox), "--stream", stream[:-1])
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr == (
-            "source-events: error: There is no stream `contact_event` (did you mean `contact_events`?); the streams "
+            f"source-events: error: There is no stream `{stream[:-1]}` (did you mean `{stream}`?); the streams "
             f"are: {', '.join(sorted(STREAMS[system]))}.\n"
         )
 

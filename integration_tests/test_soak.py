@@ -19,5 +19,5 @@ def test_a_sync_in_which_everything_goes_wrong_now_and_then_is_complete(load: Lo
     assert {stream: (events.missing(), events.unknown) for stream, events in expected.items()} == dict.fromkeys(
         load.account.streams, (0, 0)
     )
-    assert fired == [1] * len(FAULTS)
+    assert fired == [1] * len(FAULTS), "too few requests: the `account` needs smaller pages"
     assert max(endured.memory) < 200

@@ -75,7 +75,7 @@ def expected(state: Json, records: list[Json]) -> set[str]:
 def test_a_released_version_has_left_every_kind_of_state() -> None:
     assert "0.1.0" in STATES
     assert {situation for _, _, situation in CASES} == {"complete", "restricted", "interrupted"}
-    assert {system for _, system, _ in CASES} == set(STREAMS)
+    assert {system for _, system, _ in CASES} <= set(STREAMS), "what a version could read, later ones can"
 
 
 @pytest.mark.parametrize(("version", "system", "situation"), CASES)
@@ -97,7 +97,7 @@ def test_a_sync_goes_on_from_the_state_of_a_released_version(
         assert output.cursor(stream)["createdAt"] >= cursor["createdAt"]
 
 
-@pytest.mark.parametrize("system", STREAMS)
+@pytest.mark.parametrize("system", STATES["0.1.0"])
 def test_after_a_restricted_sync_of_a_released_version_other_contacts_are_read_from_the_start(
     system: str, sandbox: Sandbox, everything: Callable[[str], Output]
 ) -> None:
