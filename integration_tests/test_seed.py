@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from airbyte_cdk.utils.airbyte_secrets_utils import update_secrets
 
 from integration_tests import app_market, carecloud, swipe_one, systems
 from integration_tests.connector import Json, changed
-from integration_tests.documentation.pages import Page
 from sandbox.app_market import API_SECRET
 from sandbox.app_market.generator import contact_id as app_market_contact
 from sandbox.carecloud import OTHER_LOGIN, OTHER_PASSWORD, PASSWORD
@@ -58,35 +57,34 @@ def shared(running: Sandbox) -> Sandbox:
     return running
 
 
+def seeded(system: str, sandbox: Sandbox) -> Json:
+    """The configuration with the block that the documentation shows."""
+    return systems.config(system, sandbox, seed=systems.described(sandbox)[system].seed)
+
+
+SEEDED = [name for name in providers.names() if "REFUSAL" not in (PROJECT / f"seed/providers/{name}.py").read_text()]
+
+
 def for_swipe_one(sandbox: Sandbox) -> Json:
-    block = {"contact_ids": [swipe_one_contact(0), swipe_one_contact(1)], "event_types": ["order_placed"]}
-    return systems.config("swipe_one", sandbox, seed=block)
+    return seeded("swipe_one", sandbox)
 
 
 def for_app_market(sandbox: Sandbox) -> Json:
-    block = {"contact_ids": [app_market_contact(0)], "event_types": ["store_purchase", "new_order"]}
-    return systems.config("app_market", sandbox, seed=block)
+    return seeded("app_market", sandbox)
 
 
-def for_carecloud(sandbox: Sandbox, auth_type: str = "bearer") -> Json:
-    block = {"contact_ids": [carecloud.CUSTOMER], "event_types": [carecloud.PURCHASE, carecloud.COMPLAINT]}
-    return carecloud.config(sandbox.url, auth_type, seed=block)
+def for_carecloud(sandbox: Sandbox) -> Json:
+    return seeded("carecloud", sandbox)
 
 
 def with_basic(sandbox: Sandbox) -> Json:
-    return for_carecloud(sandbox, "basic")
+    return carecloud.config(sandbox.url, "basic", seed=for_carecloud(sandbox)["seed"])
 
 
-BUILDERS: dict[str, Build] = {
-    "swipe_one": for_swipe_one,
-    "app_market": for_app_market,
-    "carecloud": for_carecloud,
-    "carecloud with basic": with_basic,
-}
-SEEDED = [
-    path.stem for path in sorted((PROJECT / "seed/providers").glob("[a-z]*.py")) if "REFUSAL" not in path.read_text()
-]
-of_each_provider = pytest.mark.parametrize("build", BUILDERS.values(), ids=BUILDERS)
+BUILDERS: dict[str, Build] = {name: partial(seeded, name) for name in SEEDED}
+of_each_provider = pytest.mark.parametrize(
+    "build", [*BUILDERS.values(), with_basic], ids=[*BUILDERS, "carecloud with basic"]
+)
 
 
 def seeding(config: Json, **fields: Any) -> Json:
@@ -522,20 +520,6 @@ def test_a_login_that_goes_wrong_is_told_in_words_only(shared: Sandbox, seed: Se
     assert [line for line in result.text.splitlines() if line.startswith("{")] == []
 
 
-# --- the documentation
-
-
-@pytest.mark.parametrize("system", SEEDED)
-def test_the_sandbox_takes_the_documented_block(own: Sandbox, quick_seed: Seed, system: str) -> None:
-    page = Page(PROJECT / "docs" / "seeding.md")
-    title = providers.connection_specification(system)["title"]
-    rows = re.findall(r"^\| (.+) \| `({.+})` \|$", page.text, re.MULTILINE)
-    (block,) = (block for named, block in rows if named in title)
-    result = quick_seed(systems.config(system, own, seed=json.loads(block)))
-    assert "5 posted, 0 were there already." in result.text
-    assert result.status == 0
-
-
 # --- the examples
 
 
@@ -554,4 +538,6 @@ def test_the_example_files_are_valid(name: str) -> None:
 def test_every_provider_is_seeded_or_refused_by_a_module_of_its_own() -> None:
     folder = EXAMPLES.parent / "providers"
     assert {path.stem for path in folder.glob("[a-z]*.py")} == set(providers.names())
-    assert {name.partition(" ")[0] for name in BUILDERS} == set(SEEDED), "what is seeded is tested: see BUILDERS"
+    with Sandbox(events=0) as sandbox:
+        described = systems.described(sandbox)
+    assert {name for name in described if described[name].seed} == set(SEEDED), "what is seeded is in `describe`"

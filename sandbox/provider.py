@@ -46,7 +46,8 @@ class Endpoint:
 @dataclass(frozen=True)
 class Description:
     """What the page at `/` says about a provider. `config` is a whole configuration for the connector; each of
-    `examples` is a command that a shell takes as it is.
+    `examples` is a command that a shell takes as it is. `seed` is the block with which `python -m seed` posts events to
+    it; none, where the API cannot create events.
     """
 
     title: str
@@ -55,6 +56,7 @@ class Description:
     credentials: Mapping[str, str]
     config: Mapping[str, object]
     examples: Mapping[str, str] = field(default_factory=dict)
+    seed: Mapping[str, object] = field(default_factory=dict)
 
 
 class Provider(Protocol):

@@ -4,6 +4,7 @@ import shlex
 import sys
 
 from sandbox.app_market import API_SECRET, BASE, EMPTY_INSTANCE_ID, INSTANCE_ID, RENDER_SECRET
+from sandbox.app_market.generator import contact_id
 from sandbox.provider import Description, Endpoint, Options
 
 ENDPOINTS = (
@@ -34,6 +35,7 @@ def describe(url: str, options: Options, contacts: int) -> Description:
             },
             "start_date": options.start,
         },
+        seed={"contact_ids": [contact_id(0)], "event_types": ["store_purchase", "new_order"]},
         examples={"First page of events": _first_page(url)},
     )
 

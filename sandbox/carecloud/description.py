@@ -1,6 +1,8 @@
 """What the sandbox's page says about CareCloud."""
 
 from sandbox.carecloud import BASE, EXTERNAL_APPLICATION_ID, LOGIN, OTHER_LOGIN, OTHER_PASSWORD, PASSWORD
+from sandbox.carecloud.catalogue import EVENT_TYPES
+from sandbox.carecloud.customers import customer_id
 from sandbox.carecloud.feed import Feed
 from sandbox.provider import Description, Endpoint
 
@@ -50,6 +52,7 @@ def describe(url: str, start: str, feed: Feed, customers: int, time_zone: str) -
             },
             "start_date": start,
         },
+        seed={"contact_ids": [customer_id(0)], "event_types": [kind["event_type_id"] for kind in EVENT_TYPES[:2]]},
         examples={"First page of events": f"{_login(url)}\n{_first_page(url)}"},
     )
 

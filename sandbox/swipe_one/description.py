@@ -5,6 +5,7 @@ from typing import Any
 
 from sandbox.provider import Description, Endpoint, Options
 from sandbox.swipe_one import API_KEY, EMPTY_WORKSPACE_ID, FOREIGN_API_KEY, WORKSPACE_ID
+from sandbox.swipe_one.generator import contact_id
 
 ENDPOINTS = (
     Endpoint("GET", "/api/workspaces/{id}/contacts", "all contacts, page by page with searchAfter"),
@@ -34,6 +35,7 @@ def describe(url: str, options: Options, contacts: Sequence[Mapping[str, Any]]) 
             },
             "start_date": options.start,
         },
+        seed={"contact_ids": [contact_id(0), contact_id(1)], "event_types": ["order_placed"]},
         examples={
             "First contacts": (
                 f"curl -s '{url}/api/workspaces/{WORKSPACE_ID}/contacts?limit=5&sort=createdAt&order=1' \\\n"
