@@ -212,6 +212,17 @@ def systems() -> Iterator[str]:
     yield ", ".join(f"[{_title(name)}](providers/{name}.md)" for name in providers.names())
 
 
+def overview() -> Iterator[str]:
+    """The systems with their streams."""
+    yield from _table(("System", "`provider_type`", "Streams", ""), map(_overview, providers.names()))
+
+
+def _overview(name: str) -> Sequence[str]:
+    described: str = providers.connection_specification(name)["description"]
+    streams = ", ".join(f"`{stream.name}`" for stream in streams_of(name))
+    return f"[**{_title(name)}**](docs/providers/{name}.md)", f"`{name}`", streams, described.rstrip(".")
+
+
 def folders() -> Iterator[str]:
     """The folders of the systems."""
     yield ", ".join(f"[{name}]({name})" for name in providers.names())
@@ -307,7 +318,7 @@ KINDS: Mapping[str, Callable[..., Iterator[str]]] = {
             systems,
             folders,
             pictures,
-            seed_blocks,
+            *(overview, seed_blocks),
         ),
         *(claims.speed, claims.requests_a_second, claims.requests_of_contacts, claims.sync_times),
         *(claims.memory, claims.state),

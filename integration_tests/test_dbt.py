@@ -31,7 +31,13 @@ pytestmark = [*analysis.marks, *loading.marks, pytest.mark.timeout(TIMEOUT)]
 
 PACKAGE, SAMPLE = PROJECT / "dbt", PROJECT / "examples/dbt-sample"
 VARIABLES: Row = yaml.safe_load((PACKAGE / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]["source_events"]
-EVENTS = {name: f"{name}_{VARIABLES[f'{name}_stream']}" for name in providers.names() if f"{name}_stream" in VARIABLES}
+CHOSEN: Row = yaml.safe_load((SAMPLE / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]["source_events"]
+EVENTS = {
+    name: f"{name}_{VARIABLES[f'{name}_stream']}"
+    for name in providers.names()
+    if f"{name}_stream" in VARIABLES and CHOSEN.get(name, True)
+}
+"""The tables of the systems that have a sample: its variables switch the others off."""
 MODELS = ("events", "visits", "visits_by_place_and_day", "sessions", "funnel", "stg_carecloud__properties_pivoted")
 DAY = timedelta(days=1)
 
@@ -235,10 +241,10 @@ def test_the_package_is_installed_from_a_repository_with_the_systems_that_are_on
         (project.folder / "packages.yml").write_text(yaml.safe_dump({"packages": [installed]}), encoding="utf-8")
         project.run("deps")
         models = ["ls", "--quiet", "--resource-type", "model", "--output", "name", "--vars"]
-        on = project.run(*models, json.dumps(dict.fromkeys(["swipe_one", "app_market", "carecloud"], False)))
+        on = project.run(*models, json.dumps(dict.fromkeys(EVENTS.keys() - {"cloud4wi"}, False)))
         marts = {"events", "visits", "visits_by_place_and_day", "sessions", "funnel"}
         assert set(on.split()) == {"stg_cloud4wi__events", *marts}
-        none = project.run(*models, json.dumps(dict.fromkeys(EVENTS, False)), fails=True)
+        none = project.run(*models, json.dumps(dict.fromkeys(providers.names(), False)), fails=True)
         assert "All systems are switched off: set at least one of" in none
 
 
@@ -253,7 +259,9 @@ def test_every_variable_of_the_models_has_a_default() -> None:
     files = [path for pattern in ("models/**/*", "macros/*") for path in PACKAGE.glob(pattern) if path.is_file()]
     used = {name for path in files for name in re.findall(r"var\([\"'](\w+)[\"']\)", path.read_text(encoding="utf-8"))}
     assert used - set(VARIABLES) == set()
-    assert {name for name in set(VARIABLES) - used if not re.match(rf"({'|'.join(EVENTS)})(_stream)?$", name)} == set()
+    assert {
+        name for name in set(VARIABLES) - used if not re.match(rf"({'|'.join(providers.names())})(_stream)?$", name)
+    } == set()
 
 
 def test_the_seeds_are_those_that_the_script_writes(tmp_path: Path) -> None:

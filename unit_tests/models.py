@@ -88,6 +88,10 @@ class Model(ABC):
 
 
 def utc(moment: datetime) -> str:
+    """A time without zeros behind its fraction.
+
+    A record's has as many digits as the API's: a model that writes others says what is `expected`.
+    """
     text = moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat()
     return f"{text.rstrip('0') if '.' in text else text}Z"
 

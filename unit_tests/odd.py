@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from source_events import providers
 from source_events.components.decoder import Decoder
+from source_events.components.factory import Factory
 from source_events.records.rows import ENVELOPE_FIELDS
+from source_events.runtime import Runtime
 from unit_tests.schemas import names_in
 
 TIME = "2024-01-01T00:00:00Z"
@@ -29,6 +32,20 @@ class Case:
 
     def body(self, *rows: bytes) -> bytes:
         return self.around[0] + b",".join(rows) + self.around[1]
+
+
+def decoder_of(provider: str, stream: str) -> Callable[..., Decoder]:
+    """What makes the decoder that a manifest has for a stream."""
+
+    def decoder(config: dict[str, Any], known: Collection[str]) -> Decoder:
+        [found] = [each for each in providers.manifest(provider)["streams"] if each["name"] == stream]
+        runtime = Runtime(1)
+        made: Decoder = Factory(config, runtime, runtime.stream(stream), known).make(
+            found["retriever"]["requester"]["decoder"]
+        )
+        return made
+
+    return decoder
 
 
 def case(decoder: Callable[..., Decoder], provider: dict[str, Any], schema: str, **fields: Any) -> Case:

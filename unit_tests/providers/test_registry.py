@@ -52,6 +52,17 @@ def test_a_field_that_occurs_twice_is_refused(folder):
         providers.manifest("alpha")
 
 
+@pytest.mark.parametrize("name", providers.names())
+def test_a_manifest_is_the_same_without_libyaml(name):
+    path = providers.FOLDER / name / "manifest.yaml"
+    try:
+        assert yaml.safe_load(path.read_text(encoding="utf-8")) == providers.load(path)
+    except yaml.YAMLError as error:
+        pytest.fail(
+            f'{error}\n{path}: in braces, a path with a `?` needs quotes: {{next: "links.next?"}}', pytrace=False
+        )
+
+
 @pytest.mark.parametrize(("module", "name"), [("model", "MODELS"), ("odd_data", "CASES"), ("fields", "FIELDS")])
 def test_each_provider_has_what_tests_look_for_in_its_test_folder(module, name):
     assert left_out(f"unit_tests.providers.NAME.{module}", name) == []

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from source_events.components.mapped import MappedEntityDecoder
 from source_events.providers.carecloud.answers import EventDecoder
-from unit_tests.odd import case
+from unit_tests.odd import case, decoder_of
 
 PROVIDER = {"api_url": "https://project.example/v1.0", "time_zone": "UTC"}
 
@@ -20,7 +19,7 @@ CASES = {
         required=(("event_id",), ("created_at",)),
     ),
     "carecloud reference list": case(
-        partial(MappedEntityDecoder, rows="data.event_types", key="event_type_id"),
+        decoder_of("carecloud", "event_types"),
         schema="carecloud event_types",
         provider=PROVIDER,
         row={"event_type_id": "t"},

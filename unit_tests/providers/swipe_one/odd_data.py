@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from source_events.components.mapped import MappedEntityDecoder
 from source_events.providers.swipe_one.answers import EventDecoder
-from unit_tests.odd import ENTITY, TIME, case
+from unit_tests.odd import ENTITY, TIME, case, decoder_of
 
 CASES = {
     "swipe_one": case(
@@ -18,13 +17,7 @@ CASES = {
         required=(("timestamp",),),
     ),
     "swipe_one contacts": case(
-        partial(
-            MappedEntityDecoder,
-            rows="data.contacts",
-            id="_id",
-            created="createdAt?",
-            organization="{{ config.provider.workspace_id }}",
-        ),
+        decoder_of("swipe_one", "contacts"),
         schema="swipe_one contacts",
         provider={"workspace_id": "o"},
         row={"_id": "c"},
