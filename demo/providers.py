@@ -22,7 +22,7 @@ class Provider:
 
     name: str
     title: str
-    streams: tuple[str, ...] = ("org_events", "contact_events")
+    streams: tuple[str, ...]
     columns: str = "id"
     told: Callable[..., str] = str
     type_names: str = ""
@@ -48,7 +48,6 @@ def _swipe_one_event(contact: str, kind: str, time: str, properties: str, create
 PARTICULARS: Mapping[str, Mapping[str, Any]] = {
     # There is no request for all events of a workspace, and events have no ids: they are compared by contents.
     "swipe_one": {
-        "streams": ("contact_events",),
         "columns": "contactid, type, strftime(createdat, '%Y-%m-%dT%H:%M:%S.%gZ'), properties, createdby",
         "told": _swipe_one_event,
     },
@@ -59,7 +58,9 @@ PARTICULARS: Mapping[str, Mapping[str, Any]] = {
 
 def _provider(name: str) -> Provider:
     title, _, _ = providers.connection_specification(name)["title"].partition(" /")
-    return Provider(name=name, title=title, **PARTICULARS.get(name, {}))
+    known = [stream["name"] for stream in providers.manifest(name)["streams"]]
+    streams = tuple(stream for stream in ("org_events", "contact_events") if stream in known)
+    return Provider(name, title, streams, **PARTICULARS.get(name, {}))
 
 
 PROVIDERS = tuple(map(_provider, providers.names()))
