@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -149,7 +150,7 @@ def quick_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[S
 def posts(sandbox: Sandbox) -> list[Json]:
     """The requests that create events."""
     requests = sandbox.control.requests()
-    return [entry for entry in requests if entry["method"] == "POST" and not entry["path"].endswith("/login")]
+    return [entry for entry in requests if entry["method"] == "POST" and re.search("/events(/post)?$", entry["path"])]
 
 
 # --- end to end
