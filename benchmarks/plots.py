@@ -277,16 +277,8 @@ def workers(content: Json) -> Any:
         axes.loglog(counts, [count / answer_time for count in counts], color=colour, linestyle=":", linewidth=1)
         line(axes, [(rate["workers"], rate["per_second"]) for rate in own], colour, number)
     core = 1 / max(content["rates"], key=lambda rate: float(rate["per_second"]))["cpu_per_request"]
-    axes.axhline(core, color=MUTED, linestyle="--", linewidth=1)
-    axes.annotate(
-        f"one core: {core:,.0f}",
-        (1, core),
-        (0, 4),
-        xycoords=("axes fraction", "data"),
-        textcoords="offset points",
-        ha="right",
-        color=MUTED,
-    )
+    axes.plot([counts[0], counts[-1]], [core, core], color=MUTED, linestyle="--", linewidth=1)
+    axes.annotate(f"one core: {core:,.0f}", (counts[0], core), (0, 4), textcoords="offset points", color=MUTED)
     logarithmic(axes.xaxis, short)
     logarithmic(axes.yaxis, lambda value: f"{value:,g}")
     axes.set_xticks(counts, [str(count) for count in counts])
