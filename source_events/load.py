@@ -239,6 +239,8 @@ class StreamLoad:
             columns={each.name: {"data_type": "json"} for each in events.schema if is_json(each.type)},
         )
         pipeline.run(resource, loader_file_format=self.warehouse.file_format)
+        if self._parquet:
+            self._parquet.end_package()
         self._tell_of(events)
 
     def _note_times(self, batch: pa.RecordBatch) -> None:

@@ -52,6 +52,12 @@ class ParquetTable:
         self._known.clear()
         self._complete = True
 
+    def end_package(self) -> None:
+        """The rows so far are in the table, where those that can come again are found: not all keys are kept."""
+        self._known.clear()
+        self._since = None
+        self._complete = not self._files()
+
     def new(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows of a batch that are not in the table, each once; its names are those of the stream."""
         self._learn(batch)
