@@ -35,7 +35,7 @@ from source_events.spark.restriction import CREATED_AT, Restriction
 try:
     from pyspark.sql.streaming.datasource import SupportsTriggerAvailableNow
 except ImportError:
-    # Spark 4.1 asks a query of that trigger for the latest offset once, which is as good.
+    # Spark 4.1 asks a query of that trigger as any other: it ends at the last whole step.
     SupportsTriggerAvailableNow = object  # type: ignore[assignment,misc]
 
 TYPES: Mapping[pa.DataType, DataType] = {
