@@ -75,6 +75,7 @@ def expected(state: Json, records: list[Json]) -> set[str]:
 def test_a_released_version_has_left_every_kind_of_state() -> None:
     assert "0.1.0" in STATES
     assert {situation for _, _, situation in CASES} == {"complete", "restricted", "interrupted"}
+    assert set(STATES["0.1.0"]) == {"app_market", "carecloud", "cloud4wi", "swipe_one"}
     assert {system for _, system, _ in CASES} <= set(STREAMS), "what a version could read, later ones can"
 
 

@@ -46,7 +46,14 @@ def config(large: Sandbox) -> dict[str, Any]:
             2,
             id="lost page of a scroll",
         ),
-        pytest.param([{"path": "/events", "status": 429, "per_second": 3, "times": None}], 2, id="storm of 429"),
+        pytest.param(
+            [
+                {"path": "/events", "status": 429, "per_second": 6, "times": None},
+                {"path": "/events$", "skip": 5, "times": 5, "status": 429},
+            ],
+            5,
+            id="storm of 429",
+        ),
         pytest.param([{"path": "/events$", "skip": 4, "times": 2, "every": 7, "status": 503}], 2, id="server errors"),
     ],
 )
