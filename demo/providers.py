@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.provider import Options, load_providers
+from sandbox.provider import descriptions
 from source_events import providers
 
 
@@ -34,9 +34,8 @@ class Provider:
 
     def connection(self, url: str) -> Mapping[str, Any]:
         """The connector's `provider` block for the sandbox at this address."""
-        (sandboxed,) = (each for each in load_providers(Options(events=0)) if each.name == self.name)
-        described: Mapping[str, Any] = sandboxed.describe(url).config
-        block: Mapping[str, Any] = described["provider"]
+        config: Mapping[str, Any] = descriptions(url)[self.name].config
+        block: Mapping[str, Any] = config["provider"]
         return block
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks import claims, scaling
 from docs import version
-from sandbox.provider import Options, load_providers
+from sandbox.provider import descriptions
 from source_events import providers
 from source_events.settings.specification import specification
 
@@ -230,7 +230,7 @@ def folders() -> Iterator[str]:
 
 def seed_blocks() -> Iterator[str]:
     """The block `seed` of each system, with contacts and types that the sandbox has."""
-    described = {provider.name: provider.describe("") for provider in load_providers(Options(events=0))}
+    described = descriptions("")
     blocks = {_title(name): described[name].seed for name in providers.names() if name in described}
     yield from _table(
         ("System", "`seed`"), [(title, f"`{json.dumps(block)}`") for title, block in blocks.items() if block]
@@ -308,18 +308,8 @@ def _table(head: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequenc
 KINDS: Mapping[str, Callable[..., Iterator[str]]] = {
     function.__name__: function
     for function in (
-        *(
-            common_configuration,
-            configuration,
-            streams,
-            stream_overview,
-            fields,
-            entities,
-            systems,
-            folders,
-            pictures,
-            *(overview, seed_blocks),
-        ),
+        *(common_configuration, configuration, streams, stream_overview, fields, entities, systems, folders, pictures),
+        *(overview, seed_blocks),
         *(claims.speed, claims.requests_a_second, claims.requests_of_contacts, claims.sync_times),
         *(claims.memory, claims.state),
         *(scaling.scaling_contacts, scaling.scaling_events, scaling.scaling_accounts),

@@ -7,7 +7,7 @@ from typing import Any
 from docs.generate import streams_of
 from integration_tests.connector import Json
 from sandbox.process import Sandbox
-from sandbox.provider import Description, Options, load_providers
+from sandbox.provider import descriptions
 from source_events import providers
 
 STREAMS = {system: tuple(stream.name for stream in streams_of(system)) for system in providers.names()}
@@ -15,12 +15,7 @@ KEYS = {system: {stream.name: stream.primary_key for stream in streams_of(system
 """The primary key of each stream."""
 
 
-def described(sandbox: Sandbox) -> dict[str, Description]:
-    """What the sandbox's page says of each system."""
-    return {provider.name: provider.describe(sandbox.url) for provider in load_providers(Options(events=0))}
-
-
 def config(system: str, sandbox: Sandbox, **fields: Any) -> Json:
     """The configuration that the sandbox's page shows, for the time of its generated events."""
     generated = {"start_date": "2024-01-01T00:00:00Z", "end_date": "2024-03-31T23:59:59Z"}
-    return {**described(sandbox)[system].config, **generated, **fields}
+    return {**descriptions(sandbox.url)[system].config, **generated, **fields}

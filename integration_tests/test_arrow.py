@@ -16,7 +16,7 @@ import pytest
 from integration_tests.documentation.pages import PROJECT, Page, run_page
 from integration_tests.systems import STREAMS
 from sandbox.process import Sandbox
-from sandbox.provider import Options, load_providers
+from sandbox.provider import descriptions
 from source_events import SourceEvents, arrow
 from source_events.report import ReadFailed
 from source_events.settings.catalogue import catalog_of
@@ -32,7 +32,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def configurations(sandbox: Sandbox) -> dict[str, Any]:
-    return {provider.name: provider.describe(sandbox.url).config for provider in load_providers(Options(events=1))}
+    return {name: description.config for name, description in descriptions(sandbox.url).items()}
 
 
 def normal(value: Any) -> Any:

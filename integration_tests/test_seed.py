@@ -22,6 +22,7 @@ from sandbox.app_market import API_SECRET
 from sandbox.app_market.generator import contact_id as app_market_contact
 from sandbox.carecloud import OTHER_LOGIN, OTHER_PASSWORD, PASSWORD
 from sandbox.process import PROJECT, Sandbox
+from sandbox.provider import descriptions
 from sandbox.swipe_one import API_KEY, FOREIGN_API_KEY
 from sandbox.swipe_one.generator import contact_id as swipe_one_contact
 from seed.command import main
@@ -60,22 +61,15 @@ def shared(running: Sandbox) -> Sandbox:
 
 def seeded(system: str, sandbox: Sandbox) -> Json:
     """The configuration with the block that the documentation shows."""
-    return systems.config(system, sandbox, seed=systems.described(sandbox)[system].seed)
+    return systems.config(system, sandbox, seed=descriptions(sandbox.url)[system].seed)
 
 
 SEEDED = [name for name in providers.names() if "REFUSAL" not in (PROJECT / f"seed/providers/{name}.py").read_text()]
 
 
-def for_swipe_one(sandbox: Sandbox) -> Json:
-    return seeded("swipe_one", sandbox)
-
-
-def for_app_market(sandbox: Sandbox) -> Json:
-    return seeded("app_market", sandbox)
-
-
-def for_carecloud(sandbox: Sandbox) -> Json:
-    return seeded("carecloud", sandbox)
+for_swipe_one, for_app_market, for_carecloud = (
+    partial(seeded, name) for name in ("swipe_one", "app_market", "carecloud")
+)
 
 
 def with_basic(sandbox: Sandbox) -> Json:
@@ -539,6 +533,6 @@ def test_the_example_files_are_valid(name: str) -> None:
 def test_every_provider_is_seeded_or_refused_by_a_module_of_its_own() -> None:
     folder = EXAMPLES.parent / "providers"
     assert {path.stem for path in folder.glob("[a-z]*.py")} == set(providers.names())
-    with Sandbox(events=0) as sandbox:
-        described = systems.described(sandbox)
-    assert {name for name in described if described[name].seed} == set(SEEDED), "what is seeded is in `describe`"
+    assert {name for name, description in descriptions("").items() if description.seed} == set(SEEDED), (
+        "what is seeded is in `describe`"
+    )

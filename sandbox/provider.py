@@ -112,6 +112,11 @@ def load_providers(options: Options) -> list[Provider]:
     return [_factory(name)(options) for name in names]
 
 
+def descriptions(url: str) -> dict[str, Description]:
+    """What the page of a sandbox at this address says of each provider, by its name."""
+    return {provider.name: provider.describe(url) for provider in load_providers(Options(events=0))}
+
+
 def _factory(name: str) -> Callable[[Options], Provider]:
     factory: Callable[[Options], Provider] = import_module(f"sandbox.{name}.api").create_provider
     return factory

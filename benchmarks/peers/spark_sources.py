@@ -27,10 +27,10 @@ from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 from pyspark.sql.functions import xxhash64
 from pyspark.sql.types import DataType, DoubleType, LongType, StringType, StructField, StructType, TimestampType
 
-import source_events
+from source_events import providers
 from source_events.spark import EventsDataSource
 
-SCHEMA = Path(source_events.__file__).parent / "providers/cloud4wi/schemas/events.json"
+SCHEMA = providers.FOLDER / "cloud4wi/schemas/events.json"
 
 
 class TuplesReader(DataSourceReader):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from sandbox.provider import Options, load_providers
+from sandbox.provider import descriptions
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 PATTERNS = ("*.md", "docs/**/*.md", "examples/**/*.md", "dbt/*.md", ".github/**/*.md")
@@ -101,7 +101,7 @@ def pages() -> list[Page]:
 
 def addresses(url: str) -> dict[str, str]:
     """The address of each system at a sandbox."""
-    configs = {provider.name: provider.describe(url).config for provider in load_providers(Options(events=1))}
+    configs = {name: description.config for name, description in descriptions(url).items()}
     return {name: config["provider"]["api_url"] for name, config in configs.items()}  # type: ignore[index]
 
 

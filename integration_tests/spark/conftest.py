@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sandbox.process import Sandbox
-from sandbox.provider import Options, load_providers
+from sandbox.provider import descriptions
 
 # `make spark-test` has an environment with Spark.
 collect_ignore_glob = [] if find_spec("pyspark") else ["test_*.py"]
@@ -23,8 +23,7 @@ Frame = Callable[..., Any]
 
 
 def configuration(sandbox: Sandbox, provider: str, **fields: Any) -> dict[str, Any]:
-    described = {each.name: each.describe(sandbox.url).config for each in load_providers(Options(events=1))}
-    return {"end_date": "2026-01-01", **described[provider], **fields}
+    return {"end_date": "2026-01-01", **descriptions(sandbox.url)[provider].config, **fields}
 
 
 @pytest.fixture(scope="session", autouse=True)
