@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from itertools import count
@@ -240,10 +240,21 @@ class Server:
 
     @property
     def cpu(self) -> float:
-        """Seconds of all its processes, those that have ended too."""
+        """Seconds of all its processes, those that have ended too.
+
+        Looked at again where a process has ended meanwhile, which would count neither as running nor as ended.
+        """
+        while True:
+            ended = self._ended
+            with suppress(FileNotFoundError, ProcessLookupError):
+                running = sum(map(cpu_so_far, descendants(self._process)))
+                if ended == self._ended:
+                    return ended + running
+
+    @property
+    def _ended(self) -> float:
         fields = Path(f"/proc/{self._process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        ended = (int(fields[13]) + int(fields[14])) / TICK
-        return ended + sum(map(cpu_so_far, descendants(self._process)))
+        return (int(fields[13]) + int(fields[14])) / TICK
 
     def _ask(self, question: str) -> list[tuple[Any, ...]]:
         return ask(f"{self._address}/postgres", question)

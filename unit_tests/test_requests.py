@@ -133,7 +133,8 @@ class TestSwipeOne:
     def test_three_hundred_contacts_with_a_page_each_take_little_more_than_three_hundred(
         self, network: Transport
     ) -> None:
-        workspace = Workspace(*(90 if number == 5 else 1 + number % 9 for number in range(300)))
+        # Two batches of contacts are read side by side: each has a contact with more events.
+        workspace = Workspace(*(99 - number // 25 if number % 25 == 5 else 1 + number % 9 for number in range(300)))
         output = workspace.read(network, num_workers=1)
         assert len(output.records()) == sum(workspace.events.values())
         assert workspace.asked.pop("list") == 3
