@@ -382,6 +382,36 @@ def test_a_rate_that_was_never_used_is_halved() -> None:
     assert unused / alone.gap() < 0.8 / 2 * 1.3
 
 
+def test_each_pause_is_three_times_as_long_as_the_one_before_up_to_a_minute() -> None:
+    alone = Alone()
+    refused = []
+    for _ in range(9):
+        alone.be_refused()
+        refused.append(alone.now)
+
+    pauses = [later - earlier for earlier, later in pairwise(refused)]
+    assert pauses[3:] == pytest.approx([4.5, 13.5, 40.5, 60, 60])
+
+
+@pytest.mark.parametrize(
+    ("second", "answered", "resumed", "seconds_to_the_plateau"),
+    [(0.99, 5, 1.05, 10.0), (1.0, 6, 1.55, 60 / (0.96 * 6))],
+)
+def test_a_refusal_less_than_a_second_after_the_first_request_slows_down_for_ten_seconds_at_most(
+    second: float, answered: int, resumed: float, seconds_to_the_plateau: float
+) -> None:
+    alone = Alone()
+    alone.send()
+    alone.wait(0.5)
+    alone.send(answered)
+    alone.wait(second - alone.now)
+    alone.be_refused()
+
+    alone.wait(resumed + 2 * seconds_to_the_plateau - alone.now)
+
+    assert 1 / alone.gap() == pytest.approx(0.96 * 6 * (1 + 1 / 6), rel=0.005)
+
+
 def test_few_requests_are_refused_for_a_quota_of_a_minute() -> None:
     result = sync(FixedWindow(300, length=60), workers=8, requests=1200)
 
