@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from source_events.process.terminal import STANDARD_ERROR
 
+ASKED_BY = (signal.SIGTERM, signal.SIGINT)
 LONGEST_STOP = 0.8
 """Seconds after which the process ends in the middle of a line, because nobody reads it."""
 STOPPED = "source-events: stopped."
@@ -25,6 +26,9 @@ def end_on_request(stop: Stop = lambda end: end(), sentence: str = STOPPED) -> N
     """
 
     def request(signal_number: int, _: object) -> None:
+        # A second one, as of a key that is pressed again, must not end it before the sentence has been said.
+        for each in ASKED_BY:
+            signal.signal(each, lambda *_: None)
         at_latest(lambda: end(signal_number))
         stop(lambda: end(signal_number))
 
@@ -34,8 +38,8 @@ def end_on_request(stop: Stop = lambda end: end(), sentence: str = STOPPED) -> N
         STANDARD_ERROR.say(sentence if signal_number == signal.SIGINT and STANDARD_ERROR.is_there else "")
         die_of(signal_number)
 
-    signal.signal(signal.SIGTERM, request)
-    signal.signal(signal.SIGINT, request)
+    for each in ASKED_BY:
+        signal.signal(each, request)
 
 
 def at_latest(end: Callable[[], NoReturn]) -> None:

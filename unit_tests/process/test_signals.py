@@ -91,6 +91,13 @@ class TestTerminal:
             assert process.wait(10) == -asked
         assert seen(written.decode()) == left
 
+    def test_a_key_that_is_pressed_again_before_the_answer_is_written_does_not_take_it_away(self):
+        again = "import os, signal; write = os.write\n"
+        again += "os.write = lambda *to: os.kill(os.getpid(), signal.SIGINT) or write(*to)\n"
+        with running(["-c", f"{again}{DRAWING}"], stdout=subprocess.DEVNULL) as (process, terminal):
+            assert seen(read_all(terminal)) == ["It has ended."]
+            assert process.wait(10) == -signal.SIGINT
+
     def test_a_terminal_that_takes_no_word_does_not_keep_the_process(self):
         with running(["-c", ENDLESS], stdout=subprocess.PIPE) as (process, terminal):
             assert process.stdout.read(1) == b"x"
