@@ -36,8 +36,9 @@ help: ## list the targets
 demo: $(VENV)/installed $(DEMO_VENV)/installed ## load the sandbox's events into a warehouse and look at them; into yours, too, if SOURCE_EVENTS_LOAD_TO names it
 	$(DEMO_PYTHON) -m demo
 
-test: lint $(DEMO_VENV)/installed $(DBT_VENV)/installed ## lint, then all tests but those of loading, of Spark and of the container image
-	$(VENV)/bin/pytest -n 3 --dist loadfile -m "not image and not load and not spark" unit_tests integration_tests
+test: ## lint, then all tests but those of loading, of Spark and of the container image
+	@$(MAKE) --no-print-directory --jobs=3 lint $(DEMO_VENV)/installed $(DBT_VENV)/installed
+	$(VENV)/bin/pytest -n 4 --dist loadfile -m "not image and not load and not spark" unit_tests integration_tests
 
 lint: $(VENV)/installed ## ruff and mypy
 	$(VENV)/bin/ruff check
