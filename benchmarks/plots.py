@@ -165,6 +165,8 @@ def dots(axes: Any, rows: Sequence[Json], unit: float) -> None:
             textcoords="offset points",
             va="center",
             fontweight=weight,
+            # No line of the grid strikes a figure out.
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},
         )
     axes.set_yticks(range(len(rows)), [named(row["program"]) for row in rows])
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
