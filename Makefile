@@ -38,7 +38,7 @@ demo: $(VENV)/installed $(DEMO_VENV)/installed ## load the sandbox's events into
 
 test: ## lint, then all tests but those of loading, of Spark and of the container image
 	@$(MAKE) --no-print-directory --jobs=3 lint $(DEMO_VENV)/installed $(DBT_VENV)/installed
-	$(VENV)/bin/pytest -n 4 --dist loadfile -m "not image and not load and not spark" unit_tests integration_tests
+	$(VENV)/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not image and not load and not spark" integration_tests unit_tests
 
 lint: $(VENV)/installed ## ruff and mypy
 	$(VENV)/bin/ruff check
