@@ -3,7 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import Raw
 
+from source_events.records.ids import synthetic_id
 from unit_tests.providers.app_market.reading import Reading, event
 
 
@@ -14,6 +16,14 @@ class TestIds:
         assert len(set(whole)) == 4
         parts = Reading().pages(twins[:1], [twins[1], twins[3]], [twins[2], event("x")], []).ids
         assert set(parts) == {*whole, "x"}
+
+    def test_twins_are_numbered_from_zero_without_a_gap(self) -> None:
+        """These are the ids of earlier versions, which are in warehouses."""
+        ids = Reading().pages([event(), event(), event()], []).ids
+        content = Raw(b'{"n":1}')
+        assert ids == [
+            synthetic_id(None, "new_order", "2024-01-05T00:00:00", content, None, occurrence) for occurrence in range(3)
+        ]
 
     def test_the_id_does_not_depend_on_the_order_of_keys(self) -> None:
         first = Reading().pages([event(content={"a": 1, "b": [2]})], []).ids
