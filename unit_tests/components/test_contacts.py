@@ -53,7 +53,10 @@ class TestBatches:
 
     @pytest.mark.parametrize(
         ("contacts", "events_each", "handed_over"),
-        [(3, 1, [3]), (3, 0, []), (5, 80, [240, 160]), (2, ROWS_AT_ONCE, [ROWS_AT_ONCE] * 2), (1, 10_000, [10_000])],
+        [
+            *((3, 1, [3]), (3, 0, []), (5, 80, [240, 160]), (1, 10_000, [10_000])),
+            *((2, 200, [200, 200]), (2, 199, [398]), (2, 100, [200])),
+        ],
     )
     def test_the_few_events_of_many_contacts_are_handed_over_together(self, contacts, events_each, handed_over):
         batch = Batch(*[events_each] if events_each else [], contacts=contacts)

@@ -550,6 +550,13 @@ class TestContactsWithoutActivity:
         assert "contact_events: 80 contacts are skipped" in log.text
         assert "20 like them, chosen at random, are read" in log.text
 
+    @pytest.mark.parametrize(
+        ("until", "read"), [("2024-02-09T00:00:04.999Z", 20), ("2024-02-09T00:00:05.000Z", 100)], ids=["before", "at"]
+    )
+    def test_activity_in_the_second_from_which_a_contact_is_read_is_new(self, until, read):
+        quiet = [Contact(f"quiet{position}", active_until=until) for position in range(100)]
+        assert len(self.read(self.sync(*quiet, state={"createdAt": "2024-02-10T00:00:05Z"}))) == read
+
     def test_without_a_cursor_none_is_skipped(self):
         sync = self.sync(*self.quiet(100), state={})
         assert len(self.read(sync)) == 100

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from freezegun import freeze_time
+from requests import exceptions
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ProtocolError, ProxyError, ReadTimeoutError, SSLError
 
 from source_events.components import requester
-from source_events.components.errors import excerpt
+from source_events.components.errors import Refused, excerpt, unanswered
 from source_events.transport.network import Network
 from unit_tests.exchange import Response
 from unit_tests.providers.cloud4wi import requests, responses
@@ -90,6 +91,14 @@ class TestStatuses:
         output = read_one("contact")
         assert (output.errors, output.failure, output.status("contact_events")) == ([], None, "COMPLETE")
         assert "A contact is skipped, because Cloud4Wi does not know it (any more): c." in log.text
+
+    @pytest.mark.parametrize(("status", "failed"), [(200, False), (299, False), (300, True)])
+    def test_every_status_below_300_is_an_answer(self, network, status, failed):
+        network.expect(LOGIN, responses.token())
+        network.expect(FEED, Response(responses.page([responses.event("a")]).body, status))
+        output = read("org_events")
+        assert output.ids() == ([] if failed else ["a"])
+        assert bool(output.errors) is failed
 
     @pytest.mark.parametrize("status", [401, 500])
     @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"x"', b"\xff\xfe"], ids=repr)
@@ -320,6 +329,20 @@ class TestRetries:
         messages = {error["message"].partition(": ")[0]: error["message"].partition(": ")[2] for error in output.errors}
         assert messages.keys() == {"org_events", "contact_events"}
         assert len(set(messages.values())) == 1
+
+    @pytest.mark.parametrize(
+        ("error", "lasting"),
+        [
+            (exceptions.TooManyRedirects(), True),
+            (exceptions.InvalidProxyURL(), True),
+            (exceptions.ConnectionError(), False),
+        ],
+        ids=lambda value: type(value).__name__,
+    )
+    def test_an_api_that_cannot_be_reached_is_that_of_all_streams(self, error, lasting):
+        found = unanswered(error)
+        assert found.everywhere
+        assert isinstance(found, Refused) is lasting
 
     def test_another_stream_tries_by_itself_what_one_endpoint_refuses(self, network):
         network.expect(LOGIN, responses.token())

@@ -89,7 +89,7 @@ MISTAKES = [
     ("start_date", "2024-01-01T24:00:00Z", "`start_date` is not a date that exists"),
     ("start_date", "0000-01-01T00:00:00Z", "`start_date` is not a date that exists"),
     ("start_date", "0999-12-31T23:59:59Z", "`start_date` must be in the years 1000 to 9000"),
-    ("end_date", "9999-12-31T23:59:59Z", "`end_date` must be in the years 1000 to 9000"),
+    ("end_date", "9001-01-01T00:00:00Z", "`end_date` must be in the years 1000 to 9000"),
     ("start_date", "2024-01-02T00:00:00Z", "`start_date` must not be after `end_date`"),
     ("end_date", "2024-13-01T00:00:00Z", "`end_date` is not a date that exists"),
     ("end_date", "2023-12-31T23:59:59Z", "`start_date` must not be after `end_date`"),
@@ -170,6 +170,10 @@ class TestMistakesThatBreakLater:
     )
     def test_an_address_that_takes_no_path_is_an_error(self, address):
         assert "`provider.api_url`" in message(changed("provider.api_url", address))
+
+    def test_the_first_and_the_last_year_may_be_named(self):
+        completed = complete(configuration(start_date="1000-01-01T00:00:00Z", end_date="9000-12-31T23:59:59Z"))
+        assert (completed["start_date"], completed["end_date"]) == ("1000-01-01T00:00:00Z", "9000-12-31T23:59:59Z")
 
     def test_a_whole_number_may_be_written_as_a_float(self):
         completed = complete(configuration(num_workers=8.0, requests_per_minute=60.0))

@@ -71,6 +71,8 @@ class TestAnswers:
             ({"status": "fail", "message": "quota", "events": []}, "quota"),
             ({"error": "closed"}, "closed"),
             ({"error": {"message": "closed"}}, "closed"),
+            ({"error": True, "message": "quota"}, "quota"),
+            ({"error": "closed", "message": "quota"}, "quota"),
         ],
     )
     def test_a_success_that_is_a_refusal_has_its_words(self, body: Any, words: str) -> None:

@@ -73,6 +73,9 @@ def test_a_contact_that_moved_is_read_again_and_complete() -> None:
 
     pages = Pages([event(number) for number in range(6)], 2, remove_once)
     assert numbers(read(pages)) == [1, 2, 3, 4, 5]
+    # Five rows of the first reading, which has missed one, and five of the second.
+    assert pages.counts
+    assert pages.counts.now.received == 10
 
 
 @pytest.mark.parametrize("count", [len, lambda events: 0], ids=["counted", "zero"])
