@@ -254,6 +254,13 @@ def plain(name: str, value: object) -> object:
     return value
 
 
+def test_the_first_moment_that_there_is_stays_one():
+    found = one({"local": "0001-01-01T00:00:00", "changed": "0001-01-01T00:00:00Z"})
+    assert found["local"] == datetime(1, 1, 1)
+    assert found["changed"] == datetime(1, 1, 1, tzinfo=timezone.utc)
+    assert found["unknownFields"] is None
+
+
 @given(st.lists(st.tuples(ROW, st.booleans()), min_size=1, max_size=5))
 def test_the_columns_and_the_unknown_fields_give_any_row_back(rows):
     events = [row(fields, organizationId=UNSET if own else "o") for fields, own in rows]

@@ -63,6 +63,11 @@ class TestState:
     def test_an_empty_state_of_the_old_form_is_an_empty_one(self):
         assert readable_state([AirbyteStateMessageSerializer.load({"type": "LEGACY", "data": {}})])[0].stream is None
 
+    @pytest.mark.parametrize("stream", [None, {"stream_descriptor": {"name": "org_events"}}], ids=["none", "no state"])
+    def test_a_stream_without_a_state_has_nothing_to_check(self, stream):
+        given = AirbyteStateMessageSerializer.load({"type": "STREAM", "stream": stream})
+        assert readable_state([given]) == [given]
+
     def test_a_state_of_a_stream_may_carry_the_old_form_beside_it(self):
         [given] = stream_state("org_events", {"createdAt": "2024-01-01T00:00:00Z"})
         given.data = {"org_events": {}}

@@ -400,14 +400,15 @@ def test_each_pause_is_three_times_as_long_as_the_one_before_up_to_a_minute() ->
 def test_a_refusal_less_than_a_second_after_the_first_request_slows_down_for_ten_seconds_at_most(
     second: float, answered: int, resumed: float, seconds_to_the_plateau: float
 ) -> None:
-    alone = Alone()
+    alone, began = Alone(), 100.0
+    alone.wait(began)
     alone.send()
     alone.wait(0.5)
     alone.send(answered)
-    alone.wait(second - alone.now)
+    alone.wait(began + second - alone.now)
     alone.be_refused()
 
-    alone.wait(resumed + 2 * seconds_to_the_plateau - alone.now)
+    alone.wait(began + resumed + 2 * seconds_to_the_plateau - alone.now)
 
     assert 1 / alone.gap() == pytest.approx(0.96 * 6 * (1 + 1 / 6), rel=0.005)
 

@@ -114,6 +114,7 @@ def test_a_handshake_that_fails_may_succeed_the_next_time(cause: Exception, reas
     [
         ("407 Proxy Authentication Required", "wants a user and a password", "USER:PASSWORD@HOST:PORT", True),
         ("403 Forbidden", "does not let the request through", "`NO_PROXY`", True),
+        ("399", "cannot reach the host", "`NO_PROXY`", False),
         ("400", "does not let the request through", "`NO_PROXY`", True),
         ("499", "does not let the request through", "`NO_PROXY`", True),
         ("408 Request Timeout", "cannot reach the host", "`NO_PROXY`", False),
