@@ -201,8 +201,11 @@ class TestLatest:
 
     @pytest.mark.parametrize(
         ("time", "said"),
-        [("yesterday", ""), ("", ""), ("2024-01-01T12:00:00", " It has no time zone, and none is given for it.")],
-        ids=["words", "empty", "no zone"],
+        [
+            *(("yesterday", ""), ("", ""), ("2024-02-30T12:00:00", ""), ("2024-01-01T12:00:00Z+1", "")),
+            ("2024-01-01T12:00:00", " It has no time zone, and none is given for it."),
+        ],
+        ids=["words", "empty", "no day", "two zones", "no zone"],
     )
     def test_a_time_that_cannot_be_read_fails_with_the_records_id(self, time, said):
         with pytest.raises(AirbyteTracedException) as caught:
