@@ -19,7 +19,7 @@ from source_events import __version__
 from source_events.transport import body
 from source_events.transport.body import BodyTooLarge
 from source_events.transport.memory import MEMORY_PER_BYTE, Closed, Memory
-from source_events.transport.network import CONNECT_TIMEOUT, READ_TIMEOUT, Network, Reply, Slots
+from source_events.transport.network import CONNECT_TIMEOUT, READ_TIMEOUT, Network, Reply, SharedAdapter, Slots
 from source_events.transport.rate import Rate
 from unit_tests import exchange
 from unit_tests.background import Background
@@ -232,6 +232,25 @@ class TestReading:
             get(network_of(memory=memory)).release()
         assert memory.expected == 5 * 2**20
 
+    @pytest.mark.parametrize(
+        ("content", "headers", "taken"),
+        [
+            (b"x" * 1000, {}, 1000),
+            (gzip.compress(b"x" * 1000), {"Content-Encoding": "gzip"}, Memory().expected),
+            (b"x" * 1000, {"Content-Length": ""}, Memory().expected),
+        ],
+        ids=["plain", "compressed", "in pieces"],
+    )
+    def test_memory_is_taken_for_the_size_that_an_answer_tells_or_for_that_of_others(
+        self, network, monkeypatch, content, headers, taken
+    ):
+        memory, reserved = Memory(), []
+        reserve = memory.reserve
+        monkeypatch.setattr(memory, "reserve", lambda size: reserved.append(size) or reserve(size))
+        network.expect(GET, Response(content, headers=headers))
+        get(network_of(memory=memory)).release()
+        assert reserved == [taken]
+
     def test_an_answer_whose_body_breaks_off_leaves_no_memory_taken(self, network):
         network.expect(GET, Response(b"x" * 10, truncated=True))
         memory = Memory()
@@ -245,6 +264,25 @@ class TestReading:
     def test_a_length_that_is_none_is_not_believed(self, network, length):
         network.expect(GET, Response(b"abc", headers={"Content-Length": length}))
         assert get(network_of()).body == b"abc"
+
+
+class TestPools:
+    def test_each_host_has_one_of_its_own_which_its_requests_share(self):
+        adapter = SharedAdapter(2, Rate())
+
+        def pool(url: str, **proxies: str) -> Any:
+            return adapter.get_connection_with_tls_context(requests.Request("GET", url).prepare(), True, proxies)
+
+        hosts = ["http://a.example/1", "http://b.example/1", "http://b.example:81/1", "https://b.example/1"]
+        pools = [pool(url) for url in hosts]
+        assert [(each.scheme, each.host, each.port) for each in pools] == [
+            ("http", "a.example", 80),
+            ("http", "b.example", 80),
+            ("http", "b.example", 81),
+            ("https", "b.example", 443),
+        ]
+        assert [pool(url.replace("/1", "/2?a=b")) for url in hosts] == pools
+        assert pool(hosts[0], http="http://proxy.example:3128") is not pools[0]
 
 
 class TestRedirects:
