@@ -11,7 +11,7 @@ from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_events import runtime as module
-from source_events.runtime import Runtime, StreamCounts, Token, Workers
+from source_events.runtime import Counted, Runtime, StreamCounts, Token, Workers
 from source_events.transport.memory import Closed
 from source_events.transport.network import Network
 from source_events.transport.rate import Rate
@@ -166,6 +166,10 @@ class TestCounts:
         counts.count_rows(10)
         counts.end_slice(12, None)
         assert counts.now.repeated == 8
+
+    @pytest.mark.parametrize("finished", [3, 4])
+    def test_no_row_is_repeated_where_no_more_came_than_slices_have(self, finished):
+        assert Counted(received=3, finished=finished).repeated == 0
 
     def test_what_is_expected_and_what_is_gone(self):
         counts = StreamCounts()
