@@ -14,7 +14,7 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ProtocolError, ProxyError, ReadTimeoutError, SSLError
 
 from source_events.components import requester
-from source_events.components.errors import Refused, excerpt, unanswered
+from source_events.components.errors import Passing, Refused, excerpt, unanswered
 from source_events.transport.network import Network
 from unit_tests.exchange import Response
 from unit_tests.providers.cloud4wi import requests, responses
@@ -343,6 +343,7 @@ class TestRetries:
         found = unanswered(error)
         assert found.everywhere
         assert isinstance(found, Refused) is lasting
+        assert not Passing("The API answered 503").everywhere
 
     def test_another_stream_tries_by_itself_what_one_endpoint_refuses(self, network):
         network.expect(LOGIN, responses.token())

@@ -176,6 +176,7 @@ class TestGrowth:
             pytest.param(13, 0, 53, 0, 2, 0, id="the rows of an empty page"),
             pytest.param(200, 160, 80, 40, 2, 0, id="the rows to come"),
             pytest.param(100, 60, 60, 20, 2, 0, id="a page less"),
+            pytest.param(41, 40, 53, 13, 2, 0, id="fewer than have come"),
         ],
     )
     def test_it_is_made_out_where_the_numbers_are_totals(self, pages, before, total, end, rows, number, expected):
