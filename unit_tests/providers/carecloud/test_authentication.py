@@ -40,8 +40,10 @@ def test_the_hash_is_made_anew_for_each_request() -> None:
         ("2024-05-01T12:00:01Z", "2024-05-01T12:00:00Z", "11"),
         ("2024-05-01T11:59:59Z", "2024-05-01T11:59:58Z", "12"),
         ("2024-05-01T12:00:00Z", "2024-05-01T11:59:59Z", "12"),
+        ("2024-05-01T11:29:59Z", "2024-05-01T11:29:59Z", "10"),
+        ("2024-05-01T11:30:00Z", "2024-05-01T11:30:00Z", "12"),
     ],
-    ids=["the server is behind", "the server is ahead", "the hour has just ended"],
+    ids=["the server is behind", "the server is ahead", "the hour has just ended", "before the half", "at the half"],
 )
 def test_after_a_refusal_the_nearer_hour_is_tried(now: str, refused_at: str, expected: str) -> None:
     assert hours(now, refused_at) == expected
