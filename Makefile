@@ -85,7 +85,7 @@ spark-test: $(SPARK_VENV)/installed ## read with Spark: local, as a cluster, str
 image-test: $(VENV)/installed ## build the container image and test it
 	$(VENV)/bin/pytest -m image integration_tests
 
-mutants: $(MUTANTS_VENV)/installed ## change the code in a hundred random places, and see that unit tests fail: an hour
+mutants: $(MUTANTS_VENV)/installed ## change the code in a hundred random places, and see that unit tests fail: half an hour
 	$(MUTANTS_VENV)/bin/python -m unit_tests.mutants $(MUTANTS)
 
 contract: $(VENV)/installed ## compare all requests to CareCloud with its OpenAPI definition: CARECLOUD_OPENAPI=openapi.yaml
