@@ -22,11 +22,20 @@ LOOK_EVERY = 0.1
 TICK = os.sysconf("SC_CLK_TCK")
 
 
+def stat(process: int) -> "list[str]":
+    """What Linux tells of a process, from its state on: what stands before, its name, may hold anything (proc(5))."""
+    text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    return text.rpartition(")")[2].split()
+
+
 def cpu_so_far(process: int) -> float:
     """Seconds of CPU of a running process; the clock ticks a hundred times a second."""
-    text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
-    fields = text.rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
+    return sum(map(int, stat(process)[11:13])) / TICK
+
+
+def cpu_of_ended(process: int) -> float:
+    """Seconds of CPU of those that it has started and that have ended, as far as it knows of their end."""
+    return sum(map(int, stat(process)[13:15])) / TICK
 
 
 def descendants(process: int) -> list[int]:
@@ -35,10 +44,10 @@ def descendants(process: int) -> list[int]:
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
-                text = (folder / "stat").read_text(encoding="utf-8", errors="replace")
+                parent = int(stat(int(folder.name))[1])
             except OSError:
                 continue
-            children.setdefault(int(text.rpartition(")")[2].split()[1]), []).append(int(folder.name))
+            children.setdefault(parent, []).append(int(folder.name))
     found = [process]
     for each in found:
         found += children.get(each, [])

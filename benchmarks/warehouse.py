@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from benchmarks.__main__ import RESULTS, write
 from benchmarks.completeness import Incomplete, airbyte, check_numbers
 from benchmarks.cost import Cost, measure, median
-from benchmarks.measured import TICK, cpu_so_far, descendants
+from benchmarks.measured import cpu_of_ended, cpu_so_far, descendants
 from benchmarks.parts import END, START, Row, say, streamed
 from benchmarks.programs import CONNECTOR, LIMIT, PEERS, PROJECT, Task, write_files
 from benchmarks.report import Target, judged, machine, row_of, table, verdicts
@@ -245,16 +245,11 @@ class Server:
         Looked at again where a process has ended meanwhile, which would count neither as running nor as ended.
         """
         while True:
-            ended = self._ended
+            ended = cpu_of_ended(self._process)
             with suppress(FileNotFoundError, ProcessLookupError):
                 running = sum(map(cpu_so_far, descendants(self._process)))
-                if ended == self._ended:
+                if ended == cpu_of_ended(self._process):
                     return ended + running
-
-    @property
-    def _ended(self) -> float:
-        fields = Path(f"/proc/{self._process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return (int(fields[13]) + int(fields[14])) / TICK
 
     def _ask(self, question: str) -> list[tuple[Any, ...]]:
         return ask(f"{self._address}/postgres", question)

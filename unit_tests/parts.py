@@ -43,7 +43,8 @@ class Endpoint:
     def __init__(self, decoder: Decoder | None, answers: Iterable[Any] = (), memory: Memory | None = None) -> None:
         self.decoder: Any = decoder
         self.has_body = False
-        self.most_pages = self.limit = None
+        self.most_pages: int | None = None
+        self.limit: int | None = None
         self.memory = memory or Memory()
         self.asked: list[dict[str, Any]] = []
         self.slices: list[Slice] = []

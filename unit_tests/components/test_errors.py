@@ -343,6 +343,8 @@ class TestRetries:
         found = unanswered(error)
         assert found.everywhere
         assert isinstance(found, Refused) is lasting
+
+    def test_a_fault_that_passes_is_that_of_one_endpoint(self):
         assert not Passing("The API answered 503").everywhere
 
     def test_another_stream_tries_by_itself_what_one_endpoint_refuses(self, network):

@@ -89,6 +89,7 @@ MISTAKES = [
     ("start_date", "2024-01-01T24:00:00Z", "`start_date` is not a date that exists"),
     ("start_date", "0000-01-01T00:00:00Z", "`start_date` is not a date that exists"),
     ("start_date", "0999-12-31T23:59:59Z", "`start_date` must be in the years 1000 to 9000"),
+    ("end_date", "9999-12-31T23:59:59Z", "`end_date` must be in the years 1000 to 9000"),
     ("end_date", "9001-01-01T00:00:00Z", "`end_date` must be in the years 1000 to 9000"),
     ("start_date", "2024-01-02T00:00:00Z", "`start_date` must not be after `end_date`"),
     ("end_date", "2024-13-01T00:00:00Z", "`end_date` is not a date that exists"),

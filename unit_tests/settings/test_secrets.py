@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
-from airbyte_cdk.utils import airbyte_secrets_utils
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 
 from source_events.settings.secrets import mask_secrets
@@ -16,13 +14,6 @@ SPECIFICATION = {
     "properties": {name: {"type": "string", "airbyte_secret": True} for name in ("key", "password")}
     | {"user": {"type": "string"}}
 }
-
-
-@pytest.fixture(autouse=True)
-def no_other_secrets() -> Iterator[None]:
-    before = list(airbyte_secrets_utils.__SECRETS_FROM_CONFIG)
-    yield
-    airbyte_secrets_utils.update_secrets(before)
 
 
 @pytest.mark.parametrize("order", [1, -1])
